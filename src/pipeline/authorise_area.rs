@@ -280,6 +280,7 @@ mod tests {
             give_up_after: Default::default(),
             reach: Default::default(),
             tafeln: Arc::new(tafeln),
+            texte: Default::default(),
         })
     }
 

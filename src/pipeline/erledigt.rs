@@ -513,7 +513,16 @@ mod tests {
             let step = building(|building| {
                 let reach = building.reach.clone();
                 let tafeln = tafeln.clone();
-                build(&json!({}), &Building { tafeln, reach, addressees: Vec::new(), ..*building })
+                build(
+                    &json!({}),
+                    &Building {
+                        tafeln,
+                        reach,
+                        addressees: Vec::new(),
+                        texte: building.texte.clone(),
+                        ..*building
+                    },
+                )
             });
             let mut message = message();
             message.sender.id = from.into();

@@ -415,7 +415,16 @@ mod tests {
             tafeln.aemter.aemter = vec![old, amt("jugendamt-bremen", None, None)];
             let step = building(|building| {
                 let (tafeln, reach) = (Arc::new(tafeln.clone()), building.reach.clone());
-                build(&json!({}), &Building { tafeln, reach, addressees: Vec::new(), ..*building })
+                build(
+                    &json!({}),
+                    &Building {
+                        tafeln,
+                        reach,
+                        addressees: Vec::new(),
+                        texte: building.texte.clone(),
+                        ..*building
+                    },
+                )
             });
             let mut message = delivered(|_| ());
             run_step(&*step.unwrap(), &mut message, &[auskunft(|_| ())], &[], &[]);

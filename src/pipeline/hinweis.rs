@@ -274,7 +274,16 @@ mod tests {
             let step = building(|building| {
                 let tafeln = tafeln.clone();
                 let reach = building.reach.clone();
-                build(&json!({}), &Building { tafeln, reach, addressees: Vec::new(), ..*building })
+                build(
+                    &json!({}),
+                    &Building {
+                        tafeln,
+                        reach,
+                        addressees: Vec::new(),
+                        texte: building.texte.clone(),
+                        ..*building
+                    },
+                )
             })
             .unwrap();
             assert_eq!(step.apply(&mut message, &mut bench()), Ok(Flow::Next));
@@ -291,7 +300,16 @@ mod tests {
         let tafeln = Arc::new(tafeln);
         let step = building(|building| {
             let reach = building.reach.clone();
-            build(&json!({}), &Building { tafeln, reach, addressees: Vec::new(), ..*building })
+            build(
+                &json!({}),
+                &Building {
+                    tafeln,
+                    reach,
+                    addressees: Vec::new(),
+                    texte: building.texte.clone(),
+                    ..*building
+                },
+            )
         })
         .unwrap();
         let mut message = notice(true);

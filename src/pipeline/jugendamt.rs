@@ -322,6 +322,7 @@ mod tests {
                     give_up_after: b.give_up_after,
                     reach: Arc::new(reach),
                     tafeln: b.tafeln.clone(),
+                    texte: b.texte.clone(),
                 };
                 build(&json!({ "to": "wohnort", "message": "klaerfall" }), &building).unwrap()
             });

@@ -342,7 +342,16 @@ mod tests {
     fn run(message: &mut Message) -> Result<Flow, Trouble> {
         let step = building(|building| {
             let reach = building.reach.clone();
-            build(&json!({}), &Building { tafeln: tafeln(), reach, addressees: Vec::new(), ..*building })
+            build(
+                &json!({}),
+                &Building {
+                    tafeln: tafeln(),
+                    reach,
+                    addressees: Vec::new(),
+                    texte: building.texte.clone(),
+                    ..*building
+                },
+            )
         })
         .unwrap();
         answering(message, |message| step.apply(message, &mut bench()), |_| Fact::Vorgang(None))
@@ -463,7 +472,16 @@ mod tests {
     fn whoever_says_less_protects_no_less() {
         let step = building(|building| {
             let reach = building.reach.clone();
-            build(&json!({}), &Building { tafeln: tafeln(), reach, addressees: Vec::new(), ..*building })
+            build(
+                &json!({}),
+                &Building {
+                    tafeln: tafeln(),
+                    reach,
+                    addressees: Vec::new(),
+                    texte: building.texte.clone(),
+                    ..*building
+                },
+            )
         })
         .unwrap();
         for left_out in 0..1_u32 << 11 {

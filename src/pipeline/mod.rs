@@ -4,6 +4,7 @@ pub mod alias;
 pub mod answer;
 pub mod authorise;
 pub mod authorise_area;
+pub mod beilage;
 pub mod bestand;
 pub mod branch;
 pub mod build;

@@ -336,7 +336,16 @@ mod tests {
     ) -> Result<Flow, Trouble> {
         let step = building(|building| {
             let reach = building.reach.clone();
-            build(&json!({}), &Building { tafeln: tafeln(), reach, addressees: Vec::new(), ..*building })
+            build(
+                &json!({}),
+                &Building {
+                    tafeln: tafeln(),
+                    reach,
+                    addressees: Vec::new(),
+                    texte: building.texte.clone(),
+                    ..*building
+                },
+            )
         })
         .unwrap();
         for _ in 0..3 {

@@ -11,9 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState, Way};
-use crate::envelope::Reply;
+use crate::envelope::{Part, Reply};
 use crate::message::Message;
+use crate::paper::texts::Texte;
 use crate::pipeline::alias::ALIAS;
+use crate::pipeline::beilage::{self, Beilagen, Post};
 use crate::pipeline::entschieden::{ERGEBNIS, ZURUECKGEZOGEN};
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
@@ -21,6 +23,7 @@ use crate::pipeline::{schreiben, sending};
 use crate::register::antwort::{Gefragt, briefanschrift, erste_anschrift};
 use crate::register::entscheidung::{Ergebnis, Fall};
 use crate::register::keys::{self, SearchKey};
+use crate::register::record::{Anschrift, Mutter};
 use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::Akte;
 
@@ -52,7 +55,13 @@ struct Postfach {
     partner: String,
     destination: String,
     ways: Vec<Way>,
+    /// The way that needs no mailbox: the only one where her login has none, or she did not agree to it.
+    post: Option<Way>,
     tafeln: Arc<Tafeln>,
+    /// Texts and heads of letters; `None` where the stage writes none and answers are data alone.
+    texte: Option<Arc<Texte>>,
+    /// Language of a cover that bears the address.
+    cover: Option<String>,
     give_up_after: Duration,
 }
 
@@ -64,6 +73,14 @@ fn schema() -> Value {
             "document": { "description": "Name of the document, as an earlier `as` gave it.", "type": "string" },
             "delay": sending::delay_schema(),
             "ways": sending::ways_schema(),
+            "post": {
+                "description": "The connection among `ways` that is the only one taken where her login has no mailbox, or she did not agree to one.",
+                "type": "string",
+            },
+            "cover": {
+                "description": "Language of a cover that goes with the letter and bears her address, for what is printed; without it there is none.",
+                "type": "string",
+            },
             "per-account": {
                 "description": "How many letters an account gets in 24 hours where nothing was decided.",
                 "type": "integer", "minimum": 1, "maximum": 100, "default": MOST,
@@ -75,7 +92,11 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = settings::keys(settings, ENTRY.word, &["to", "document", "delay", "ways", "per-account"])?;
+    let map = settings::keys(
+        settings,
+        ENTRY.word,
+        &["to", "document", "delay", "ways", "post", "cover", "per-account"],
+    )?;
     let fault = |path: &str, text: String| SettingFault { path: path.to_owned(), text };
     let mut faults = Vec::new();
     if map.get("to").and_then(Value::as_str) != Some(MUTTER) {
@@ -100,8 +121,17 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
             faults.extend(wrong);
             String::new()
         });
+    let cover = map.get("cover").and_then(Value::as_str).map(str::to_owned);
+    if map.contains_key("cover") && cover.is_none() {
+        faults.push(fault("/cover", "language expected, such as `de`".to_owned()));
+    }
+    let texte = beilage::schreibt(&building.texte).then(|| building.texte.clone());
+    // What nobody approved, or is no text at all, must not come to light with an answer that waits for it.
+    if let Some(missing) = texte.as_ref().and_then(|texte| beilage::fehlt(texte, cover.as_deref())) {
+        faults.push(fault("", missing.to_string()));
+    }
     let reach = &building.reach;
-    let (mut keeper, mut ways) = (None, Vec::new());
+    let (mut keeper, mut ways, mut post) = (None, Vec::new(), None);
     if let Some([one]) = reach.groups.get(GROUP).map(Vec::as_slice) {
         ways = sending::ways(reach, one, building.ways, building.give_up_after);
         // Who keeps the mailboxes is known, and so are the ways to it.
@@ -112,6 +142,18 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
                     "`{one}`, who keeps the mailboxes, has no such way; write a channel by `{by}` in partners.yaml"
                 );
                 faults.push(fault(&format!("/ways/{nth}"), text));
+            }
+        }
+        if let Some(named) = map.get("post") {
+            let named = named.as_str().unwrap_or_default();
+            let by = |way: &&Way| way.destination == format!("{named}:{one}");
+            match ways.iter().find(by) {
+                // Nothing comes after it.
+                Some(way) => {
+                    let seconds = building.give_up_after.as_secs();
+                    post = Some(Way { destination: way.destination.clone(), seconds, until_late: false });
+                }
+                None => faults.push(fault("/post", "one of the connections in `ways` expected".to_owned())),
             }
         }
         let first = ways.first().map(|way| &way.destination).or_else(|| reach.answers.get(one));
@@ -133,7 +175,10 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
                 partner,
                 destination,
                 ways,
+                post,
                 tafeln,
+                texte,
+                cover,
                 give_up_after,
             }))
         }
@@ -166,10 +211,21 @@ impl Step for Postfach {
                 .map_err(|fehlt| Trouble::Ours(fehlt.to_string()))?,
             made => made?,
         };
+        let mut post = None;
         let (an, handle) = match (undecided, konto) {
-            (false, _) => an_die_mutter(message),
+            (false, _) => {
+                let an = AnDieMutter::of(message);
+                let (addressed, handle) = (an.json(), an.handle.clone());
+                post = Some(an);
+                (addressed, handle)
+            }
             // Nobody is known whom it could be told: what the request says is no address, nor is a login that nobody can read.
             (true, None) => {
+                message.audit(ENTRY.word, &[("weg", "keiner")]);
+                return Ok(Flow::Next);
+            }
+            // Nor has an account an address for a letter.
+            (true, Some(konto)) if konto.handle.is_none() && self.post.is_some() => {
                 message.audit(ENTRY.word, &[("weg", "keiner")]);
                 return Ok(Flow::Next);
             }
@@ -182,21 +238,29 @@ impl Step for Postfach {
                 (json!({ "konto": konto.konto, "postfach": konto.handle }), konto.handle)
             }
         };
-        let document = addressed(message, document, an)?;
-        let to = (self.partner.as_str(), self.destination.as_str());
+        // Without a mailbox only the way is taken that needs none.
+        let by_post = self.post.as_ref().filter(|_| handle.is_none());
+        let Beilagen { teile, fassung } = self.beilagen(message, post.as_ref())?;
+        let document = addressed(message, document, an, &teile)?;
+        let destination = by_post.map_or(&self.destination, |way| &way.destination);
+        let to = (self.partner.as_str(), destination.as_str());
         let patience = (self.delay, self.give_up_after);
-        let mut send = sending::outgoing(message, ENTRY.word, to, document, Vec::new(), patience);
+        let mut send = sending::outgoing(message, ENTRY.word, to, document, teile, patience);
         let weg = match (&handle, undecided) {
             (_, true) => "konto",
             (Some(_), false) => "postfach",
             (None, false) => "brief",
         };
-        message.audit(ENTRY.word, &[("weg", weg)]);
+        match fassung.is_empty() {
+            true => message.audit(ENTRY.word, &[("weg", weg)]),
+            false => message.audit(ENTRY.word, &[("weg", weg), ("fassung", &fassung)]),
+        }
         send.correlation = handle;
         // An account is no addressee of a letter: what nobody decided goes by the first way or not at all.
         if !undecided {
             let leaves = send.not_before.unwrap_or_else(|| message.now());
-            sending::by_ways(&mut send, self.ways.clone(), leaves);
+            let ways = by_post.map_or_else(|| self.ways.clone(), |way| vec![way.clone()]);
+            sending::by_ways(&mut send, ways, leaves);
         }
         message.effects.sends.push(send);
         // A request whose login does not hold was not answered by that; it stays as it was decided.
@@ -207,40 +271,72 @@ impl Step for Postfach {
     }
 }
 
+impl Postfach {
+    /// The letter as a file. Beside what an office answered the house writes none: the letter is the one that the office sent with it.
+    fn beilagen(&self, message: &Message, an: Option<&AnDieMutter>) -> Result<Beilagen, Trouble> {
+        let with = |teile| Beilagen { teile, fassung: String::new() };
+        let Some(entscheidung) = &message.entscheidung else {
+            let is_pdf = |part: &&Part| part.content_type.eq_ignore_ascii_case(beilage::PDF);
+            return Ok(with(message.envelope.parts.iter().filter(is_pdf).cloned().collect()));
+        };
+        let Some(texte) = &self.texte else { return Ok(with(Vec::new())) };
+        let post = self.cover.as_deref().zip(an).and_then(|(sprache, an)| {
+            let anschrift = an.anschrift.as_ref()?;
+            Some(Post { sprache, mutter: &an.mutter, anschrift })
+        });
+        beilage::beilagen(message, entscheidung, (texte, &self.tafeln), post.as_ref())
+    }
+}
+
 /// Whom a letter is for, for who keeps the mailboxes: the mailbox of her login, and her name and address for the post. A proxy's
 /// mailbox gets no answer of an office: it goes to the mother alone.
-fn an_die_mutter(message: &Message) -> (Value, Option<String>) {
-    let akte = sending::akte(message);
-    // The answer of an office comes under its own document; whom it is for says the request.
-    let answer = message.entscheidung.is_none();
-    let handle = match answer {
-        true => akte.and_then(|akte| akte.postkorb_der_mutter().map(str::to_owned)),
-        false => akte.and_then(|akte| akte.postkorb.clone()),
-    };
-    let gefragt = akte.and_then(|akte| akte.gefragt.as_deref()).filter(|_| answer).map(Gefragt::als_mutter);
-    let given = message.record.mutter.clone();
-    let notice = message.entscheidung.as_ref().is_some_and(|decided| decided.ergebnis == Ergebnis::Klaerfall);
-    let anschrift = match notice {
-        true => given.as_ref().and_then(erste_anschrift),
-        // What the office writes of her counts where she herself left it open.
-        false => gefragt.as_ref().and_then(briefanschrift).or(given.as_ref().and_then(briefanschrift)),
-    };
-    let anschrift = anschrift.map(|anschrift| {
-        json!({
-            "strasse": anschrift.strasse,
-            "hausnummer": anschrift.hausnummer,
-            "hausnummerZusatz": anschrift.hausnummer_zusatz,
-            "postleitzahl": anschrift.postleitzahl,
-            "wohnort": anschrift.wohnort,
-        })
-    });
-    let mutter = gefragt.or(given).unwrap_or_default();
-    let name = json!({ "familienname": mutter.name.familienname, "vornamen": mutter.name.vornamen });
-    (json!({ "postfach": handle, "name": name, "anschrift": anschrift }), handle)
+struct AnDieMutter {
+    handle: Option<String>,
+    mutter: Mutter,
+    anschrift: Option<Anschrift>,
+}
+
+impl AnDieMutter {
+    fn of(message: &Message) -> AnDieMutter {
+        let akte = sending::akte(message);
+        // The answer of an office comes under its own document; whom it is for says the request.
+        let answer = message.entscheidung.is_none();
+        let handle = match answer {
+            true => akte.and_then(|akte| akte.postkorb_der_mutter().map(str::to_owned)),
+            false => akte.and_then(|akte| akte.postkorb.clone()),
+        };
+        let gefragt =
+            akte.and_then(|akte| akte.gefragt.as_deref()).filter(|_| answer).map(Gefragt::als_mutter);
+        let given = message.record.mutter.clone();
+        let notice =
+            message.entscheidung.as_ref().is_some_and(|decided| decided.ergebnis == Ergebnis::Klaerfall);
+        let anschrift = match notice {
+            true => given.as_ref().and_then(erste_anschrift),
+            // What the office writes of her counts where she herself left it open.
+            false => gefragt.as_ref().and_then(briefanschrift).or(given.as_ref().and_then(briefanschrift)),
+        };
+        let anschrift = anschrift.cloned();
+        AnDieMutter { handle, mutter: gefragt.or(given).unwrap_or_default(), anschrift }
+    }
+
+    fn json(&self) -> Value {
+        let anschrift = self.anschrift.as_ref().map(|anschrift| {
+            json!({
+                "strasse": anschrift.strasse,
+                "hausnummer": anschrift.hausnummer,
+                "hausnummerZusatz": anschrift.hausnummer_zusatz,
+                "postleitzahl": anschrift.postleitzahl,
+                "wohnort": anschrift.wohnort,
+            })
+        });
+        let of = &self.mutter.name;
+        let name = json!({ "familienname": of.familienname, "vornamen": of.vornamen });
+        json!({ "postfach": self.handle, "name": name, "anschrift": anschrift })
+    }
 }
 
 /// The letter with the one it is for before it. A document that is not ours lies inside as it came.
-fn addressed(message: &Message, document: Reply, an: Value) -> Result<Reply, Trouble> {
+fn addressed(message: &Message, document: Reply, an: Value, teile: &[Part]) -> Result<Reply, Trouble> {
     let mut letter = serde_json::Map::new();
     letter.insert("an".to_owned(), an);
     if document.message == schreiben::MESSAGE {
@@ -258,6 +354,10 @@ fn addressed(message: &Message, document: Reply, an: Value) -> Result<Reply, Tro
             "base64": STANDARD.encode(&document.body),
         });
         letter.insert("dokument".to_owned(), inside);
+    }
+    if !teile.is_empty() {
+        let files = teile.iter().map(|teil| json!({ "name": teil.name, "sha256": teil.sha256 }));
+        letter.insert("dateien".to_owned(), files.collect::<Vec<_>>().into());
     }
     Ok(sending::json_document(
         message,
@@ -323,6 +423,7 @@ impl Konto {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::step::WishedWay;
     use crate::pipeline::testing::{KLAERFAELLE, answering, antrag, bench, building, decided, sample};
     use crate::register::record::Anmeldung;
 
@@ -388,6 +489,203 @@ mod tests {
             assert_eq!(letter["an"]["name"]["vornamen"], "Zoë Marie");
             assert_eq!(letter["an"]["anschrift"]["postleitzahl"], "20095");
         }
+    }
+
+    /// A step with the texts that are shipped with the product, and a way by post.
+    fn writing(more: &Value) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
+        let mut settings = json!({ "to": "mutter", "document": "schreiben" });
+        for (key, value) in more.as_object().unwrap() {
+            settings[key] = value.clone();
+        }
+        let wish = |by: &str| WishedWay { connection: Some(by.to_owned()), within: None };
+        let mut reach = crate::pipeline::testing::reach();
+        for by in ["kasten", "brief"] {
+            reach.connected.insert((by.to_owned(), "postfach".to_owned()));
+        }
+        let (texte, tafeln) = (Arc::new(texte()), Arc::new(tafeln()));
+        building(|building| {
+            let (reach, ways) = (Arc::new(reach), [wish("kasten"), wish("brief")]);
+            let addressees = Vec::new();
+            build(&settings, &Building { reach, ways: &ways, texte, tafeln, addressees, ..*building })
+        })
+    }
+
+    /// One text for each document, and heads for the platform and the office that issues.
+    fn texte() -> Texte {
+        use crate::paper::fassung::Fassung;
+        use crate::paper::head::{Kopf, PLATTFORM};
+        use crate::paper::texts::{Absatz, DOKUMENTE, Form, Text};
+        let fassung =
+            Fassung { nummer: "1".into(), datum: jiff::civil::date(2026, 11, 1), freigegeben: None };
+        let text = |dokument, form| Text {
+            dokument,
+            form,
+            sprache: "de".into(),
+            amt: None,
+            fassung: fassung.clone(),
+            betreff: "Ihr Antrag".into(),
+            vor: vec![Absatz::Text("Guten Tag,".into())],
+            nach: vec![],
+            gruss: None,
+            schluss: vec![],
+        };
+        let kopf = |von: &str| Kopf {
+            von: von.into(),
+            fassung: fassung.clone(),
+            zeilen: vec![von.into()],
+            ruecksendung: von.into(),
+            kontakt: vec![],
+            unterzeichner: vec![],
+            fuss: vec![],
+        };
+        let both = |dokument| [text(dokument, Form::Schreiben), text(dokument, Form::Deckblatt)];
+        Texte {
+            texte: DOKUMENTE.into_iter().flat_map(both).collect(),
+            koepfe: vec![kopf(PLATTFORM), kopf("jugendamt-bremen")],
+            nur_freigegeben: false,
+        }
+    }
+
+    fn tafeln() -> Tafeln {
+        let mut tafeln = Tafeln::default();
+        let (id, name) = ("jugendamt-bremen".into(), "Jugendamt Bremen".into());
+        tafeln.aemter.aemter.push(crate::register::aemter::Amt { id, name, ..Default::default() });
+        tafeln
+    }
+
+    fn written(step: &Arc<dyn Step>, message: &mut Message) {
+        let outcome =
+            answering(message, |message| step.apply(message, &mut bench()), |_| Fact::Vorgang(None));
+        assert_eq!(outcome, Ok(Flow::Next));
+    }
+
+    #[test]
+    fn each_answer_carries_its_letter_and_all_klaerfaelle_the_same_octets() {
+        let step = writing(&json!({})).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let letter_of = |fall: Fall| {
+            let mut message =
+                if matches!(fall, Fall::K | Fall::L) { undecided(fall) } else { with_answer(fall) };
+            written(&step, &mut message);
+            let [send] = message.effects.sends.as_slice() else { panic!("{fall:?}") };
+            let [part] = send.parts.as_slice() else { panic!("{fall:?}: {:?}", send.parts) };
+            assert!(part.enclosed().unwrap().starts_with(b"%PDF-"), "{fall:?}");
+            assert_eq!(part.size, part.enclosed().unwrap().len() as u64);
+            let named: Value = serde_json::from_slice(&send.body).unwrap();
+            assert_eq!(named["dateien"], json!([{ "name": part.name, "sha256": part.sha256 }]));
+            (part.clone(), message.effects.audit)
+        };
+        for (fall, name) in [
+            (Fall::A, "auskunft.pdf"),
+            (Fall::B, "hinweis.pdf"),
+            (Fall::I, "eingangsnachricht.pdf"),
+            (Fall::K, "zustaendigkeit.pdf"),
+            (Fall::L, "zustaendigkeit.pdf"),
+        ] {
+            assert_eq!(letter_of(fall).0.name, name, "{fall:?}");
+            assert_eq!(letter_of(fall).0, letter_of(fall).0, "the same input gives the same octets");
+        }
+        let first = letter_of(Fall::I);
+        for fall in KLAERFAELLE {
+            assert_eq!(letter_of(*fall), first, "{fall:?}");
+        }
+    }
+
+    #[test]
+    fn a_cover_bears_the_address_and_lies_behind_the_letter() {
+        let step = writing(&json!({ "cover": "de" })).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let mut first = None;
+        for fall in KLAERFAELLE {
+            let mut message = with_answer(*fall);
+            written(&step, &mut message);
+            let parts = message.effects.sends[0].parts.clone();
+            let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+            assert_eq!(names, ["eingangsnachricht.pdf", "deckblatt-de.pdf"]);
+            assert_eq!(*first.get_or_insert(parts.clone()), parts, "{fall:?}");
+        }
+        // What nobody decided goes to an account, which has no address.
+        let mut message = undecided(Fall::K);
+        written(&step, &mut message);
+        assert_eq!(message.effects.sends[0].parts.len(), 1);
+    }
+
+    #[test]
+    fn without_a_mailbox_only_the_way_is_taken_that_needs_none() {
+        let step = writing(&json!({ "post": "brief" })).unwrap_or_else(|faults| panic!("{faults:?}"));
+        for fall in [Fall::A, Fall::I] {
+            let mut message = with_answer(fall);
+            written(&step, &mut message);
+            let send = &message.effects.sends[0];
+            let ways: Vec<&str> = send.ways.iter().map(|way| way.destination.as_str()).collect();
+            assert_eq!(
+                (send.destination.as_str(), ways),
+                ("kasten:postfach", vec!["kasten:postfach", "brief:postfach"])
+            );
+            let mut message = with_answer(fall);
+            message.vorgang.as_mut().unwrap().vorgang.akte.postkorb = None;
+            written(&step, &mut message);
+            let send = &message.effects.sends[0];
+            assert_eq!(
+                (send.destination.as_str(), send.ways.as_slice()),
+                ("brief:postfach", &[][..]),
+                "{fall:?}"
+            );
+        }
+        // An account without a mailbox has no address either.
+        let mut message = undecided(Fall::K);
+        message.record.anmeldung.as_mut().unwrap().postkorb_handle = None;
+        written(&step, &mut message);
+        assert!(message.effects.sends.is_empty() && message.effects.vorgaenge.is_empty());
+        assert_eq!(writing(&json!({ "post": "trays" })).err().unwrap()[0].path, "/post");
+    }
+
+    #[test]
+    fn a_stage_whose_texts_are_missing_or_not_approved_is_refused_when_it_is_built() {
+        let (mut real, mut few) = (texte(), texte());
+        real.nur_freigegeben = true;
+        few.texte.truncate(2);
+        let none = Texte { nur_freigegeben: true, ..Texte::default() };
+        for (texte, cover) in [(real, None), (few, None), (none, None), (texte(), Some("tr"))] {
+            let texte = Arc::new(texte);
+            let mut settings = json!({ "to": "mutter", "document": "schreiben" });
+            if let Some(cover) = cover {
+                settings["cover"] = json!(cover);
+            }
+            let faults = building(|building| {
+                let addressees = Vec::new();
+                build(
+                    &settings,
+                    &Building {
+                        texte,
+                        addressees,
+                        reach: building.reach.clone(),
+                        tafeln: building.tafeln.clone(),
+                        ..*building
+                    },
+                )
+            });
+            assert_eq!(faults.err().unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn the_letter_that_an_office_sent_goes_on_with_its_answer() {
+        let mut begun = decided(antrag(), Fall::I).vorgang.unwrap();
+        begun.vorgang.state = VorgangState::Zugestellt;
+        let mut message = sample("0803-auskunft-negativauskunft", "jugendamt-bremen");
+        message.keep_vorgang(begun);
+        let part = |name: &str, media: &str| Part {
+            name: name.into(),
+            content_type: media.into(),
+            ..Part::made("", "", bytes::Bytes::new(), String::new())
+        };
+        let parts = vec![part("brief", "application/pdf"), part("daten", "application/xml")];
+        Arc::make_mut(&mut message.envelope).parts = parts;
+        let original = sending::original(&message);
+        message.built.insert("schreiben".into(), original);
+        let step = writing(&json!({})).unwrap_or_else(|faults| panic!("{faults:?}"));
+        written(&step, &mut message);
+        let names: Vec<&str> = message.effects.sends[0].parts.iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(names, ["brief"]);
     }
 
     #[test]

@@ -125,6 +125,7 @@ mod tests {
             give_up_after: std::time::Duration::from_secs(60),
             reach: Default::default(),
             tafeln: Default::default(),
+            texte: Default::default(),
         };
         let faults = build(&json!({}), &building).err().unwrap();
         assert!(faults[0].text.contains("platform"), "{}", faults[0].text);

@@ -57,7 +57,9 @@ pub fn schreiben(message: &Message, tafeln: &Tafeln) -> Result<Reply, Fehlt> {
         }
         Ergebnis::Eintragung => {
             let mut value = fakten(message, entscheidung, tafeln, ("hinweis-auf-eintragung", HINWEIS))?;
-            value.insert("eintragung".to_owned(), arten(registersatz(message).ok_or(Fehlt::Angaben)?)?);
+            let arten = arten(registersatz(message).ok_or(Fehlt::Angaben)?)?;
+            let arten = arten.iter().map(|(art, name)| json!({ "art": art, "bezeichnung": name }));
+            value.insert("eintragung".to_owned(), arten.collect::<Vec<_>>().into());
             value.insert("text".to_owned(), EINTRAGUNG.into());
             Value::Object(value)
         }
@@ -122,19 +124,16 @@ fn fakten(
 }
 
 /// The issuer as a letter writes it; only an office of the tables is named.
-fn amt(tafeln: &Tafeln, entscheidung: &Entscheidung) -> Option<String> {
+pub fn amt(tafeln: &Tafeln, entscheidung: &Entscheidung) -> Option<String> {
     let id = entscheidung.wohnort_amt.as_deref()?;
     tafeln.aemter.amt(id).map(|amt| amt.name.clone())
 }
 
 /// The Arten of the entries with what they are called; one that has no name here is told by a person.
-fn arten(satz: &Registersatz) -> Result<Value, Fehlt> {
-    let named = satz.eintragung.arten.iter().map(|art| {
-        let (code, name) = ARTEN.iter().find(|(code, _)| code == art).ok_or(Fehlt::Angaben)?;
-        Ok(json!({ "art": code, "bezeichnung": name }))
-    });
-    let named: Vec<Value> = named.collect::<Result<_, Fehlt>>()?;
-    if named.is_empty() { Err(Fehlt::Angaben) } else { Ok(named.into()) }
+pub fn arten(satz: &Registersatz) -> Result<Vec<(&'static str, &'static str)>, Fehlt> {
+    let known = |art| ARTEN.iter().copied().find(|(code, _)| code == art).ok_or(Fehlt::Angaben);
+    let named: Vec<_> = satz.eintragung.arten.iter().map(known).collect::<Result<_, Fehlt>>()?;
+    if named.is_empty() { Err(Fehlt::Angaben) } else { Ok(named) }
 }
 
 fn mutter_(mutter: &Mutter) -> Value {

@@ -188,6 +188,8 @@ pub struct Building<'a> {
     pub reach: std::sync::Arc<Reach>,
     /// The tables of the stage.
     pub tafeln: std::sync::Arc<crate::register::tafeln::Tafeln>,
+    /// The texts and heads of its letters.
+    pub texte: std::sync::Arc<crate::paper::texts::Texte>,
 }
 
 /// How partners are reached, for addressees that are known only when a message runs.

@@ -58,6 +58,7 @@ pub fn building<T>(build: impl FnOnce(&Building<'_>) -> T) -> T {
         give_up_after: Duration::from_secs(24 * 3600),
         reach: Arc::new(reach()),
         tafeln: Default::default(),
+        texte: Default::default(),
     })
 }
 

@@ -232,6 +232,7 @@ mod tests {
                     reach: reach.into(),
                     tafeln: building.tafeln.clone(),
                     addressees: Vec::new(),
+                    texte: building.texte.clone(),
                     ..*building
                 };
                 let partners = BTreeSet::from(["jugendamt-neu", "jugendamt-bremen"]);

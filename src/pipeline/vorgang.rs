@@ -358,6 +358,7 @@ mod tests {
             give_up_after: building.give_up_after,
             reach: building.reach.clone(),
             tafeln: building.tafeln.clone(),
+            texte: Default::default(),
         }
     }
 

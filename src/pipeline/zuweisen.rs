@@ -351,6 +351,7 @@ mod tests {
                     give_up_after: b.give_up_after,
                     reach: Arc::new(reach),
                     tafeln: Arc::new(tafeln),
+                    texte: Default::default(),
                 };
                 build(&json!({}), &building).unwrap()
             });

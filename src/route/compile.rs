@@ -98,6 +98,7 @@ pub fn compile(
         make_refuse,
         reach: Arc::new(reach(&partners, &connections)),
         tafeln: tafeln.clone(),
+        texte: texte.clone(),
         shown: Vec::new(),
     };
     let routes = compiler.routes(&files.routes);
@@ -207,6 +208,7 @@ struct Compiler<'a> {
     make_refuse: MakeRefuse<'a>,
     reach: Arc<Reach>,
     tafeln: Arc<Tafeln>,
+    texte: Arc<Texte>,
     shown: Vec<Value>,
 }
 
@@ -248,7 +250,7 @@ impl<'a> Compiler<'a> {
             self.partners,
             self.connections,
             read.limits.give_up_after,
-            (self.reach.clone(), self.tafeln.clone()),
+            (self.reach.clone(), self.tafeln.clone(), self.texte.clone()),
         );
         steps.senders = accept.iter().flat_map(|accept| accept.partners.iter().cloned()).collect();
         let order = match read.order_by {

@@ -92,7 +92,7 @@ pub fn read(collector: &Collector, files: &Letters, aemter: &Aemter, real: bool)
             unapproved(desk, root.locate("/fassung"), &drafts, real);
         }
     }
-    heads(collector, files, &texte, aemter);
+    heads(collector, files, &mut texte, aemter);
     texte
 }
 
@@ -117,8 +117,9 @@ fn unapproved(desk: Desk<'_>, at: Place, drafts: &[String], real: bool) {
     }
 }
 
-/// Who issues letters needs a head: the platform, and each office that released automatic answers.
-fn heads(collector: &Collector, files: &Letters, texte: &Texte, aemter: &Aemter) {
+/// Who issues letters needs a head: the platform, and each office that released automatic answers. Where no data are real a draft that says
+/// no more than whose it is takes its place, so that a stage can be tried out before everybody has written one.
+fn heads(collector: &Collector, files: &Letters, texte: &mut Texte, aemter: &Aemter) {
     let Some(first) = files.all().next() else { return };
     let released = aemter.aemter.iter().filter(|amt| amt.freigabe_seit.is_some()).map(|amt| amt.id.as_str());
     for von in std::iter::once(PLATTFORM).chain(released) {
@@ -129,10 +130,21 @@ fn heads(collector: &Collector, files: &Letters, texte: &Texte, aemter: &Aemter)
             format!("`{von}` has no head for its letters; write it into the folder {FOLDER} of the stage");
         let desk = collector.again(&first.name);
         if texte.nur_freigegeben {
-            desk.fault(Place::default(), text)
-        } else {
-            desk.warn(Place::default(), text)
+            desk.fault(Place::default(), text);
+            continue;
         }
+        desk.warn(Place::default(), text);
+        let Some(datum) = texte.texte.first().map(|text| text.fassung.datum) else { continue };
+        let name = aemter.amt(von).map_or("Entwurf eines Briefkopfs", |amt| amt.name.as_str());
+        texte.koepfe.push(Kopf {
+            von: von.to_owned(),
+            fassung: Fassung { nummer: "0".to_owned(), datum, freigegeben: None },
+            zeilen: vec![name.to_owned()],
+            ruecksendung: name.to_owned(),
+            kontakt: Vec::new(),
+            unterzeichner: Vec::new(),
+            fuss: Vec::new(),
+        });
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::paper::texts::Texte;
 use crate::pipeline::branch::{Choose, Park};
 use crate::pipeline::entschieden::ANMELDUNG;
 use crate::pipeline::step::{Addressee, Building, Place as Stands, Reach};
@@ -53,6 +54,8 @@ pub struct Steps<'a> {
     pub reach: Arc<Reach>,
     /// The tables of the stage.
     pub tafeln: Arc<Tafeln>,
+    /// The texts and heads of the stage's letters.
+    pub texte: Arc<Texte>,
     /// Steps built so far.
     pub planned: Vec<Planned>,
     /// How many `choose` were met.
@@ -75,7 +78,7 @@ impl<'a> Steps<'a> {
         partners: &'a Partners,
         connections: &'a Connections,
         give_up_after: Duration,
-        (reach, tafeln): (Arc<Reach>, Arc<Tafeln>),
+        (reach, tafeln, texte): (Arc<Reach>, Arc<Tafeln>, Arc<Texte>),
     ) -> Steps<'a> {
         Steps {
             desk,
@@ -86,6 +89,7 @@ impl<'a> Steps<'a> {
             give_up_after,
             reach,
             tafeln,
+            texte,
             planned: Vec::new(),
             chooses: 0,
             senders: BTreeSet::new(),
@@ -186,6 +190,7 @@ impl<'a> Steps<'a> {
                 give_up_after: self.give_up_after,
                 reach: self.reach.clone(),
                 tafeln: self.tafeln.clone(),
+                texte: self.texte.clone(),
             };
             match (entry.build)(&settings, &building) {
                 Ok(step) => {

@@ -4,6 +4,7 @@
 
 pub mod handle;
 pub mod keeper;
+pub mod letters;
 pub mod out;
 pub mod tray;
 
@@ -23,6 +24,7 @@ use super::port::{
 };
 use super::settings::{self, Span};
 use keeper::{Ages, Keeper};
+use letters::LetterSettings;
 use out::FolderDestination;
 
 /// The folder below the data folder where reasons of refused files are written, where a tray names no other.
@@ -100,6 +102,8 @@ pub struct ChannelSettings {
     /// How long the partner has to take a document out of it: then it is confirmed, and one that still lies there has failed and waits
     /// for a person. Without it nobody looks.
     pub taken_within: Option<Span>,
+    /// The partner prints and posts: only the PDF files of an envelope are laid there, and last an index record that says to whom they go.
+    pub letters: Option<LetterSettings>,
 }
 
 fn two_seconds() -> Span {
@@ -182,6 +186,9 @@ fn further_of_channel(settings: &ChannelSettings, faults: &mut Vec<(String, Stri
     if let Some(text) = settings.out.as_deref().and_then(unusable) {
         faults.push(("/out".to_owned(), text.to_owned()));
     }
+    if let Some(letters) = &settings.letters {
+        letters::further(letters, faults);
+    }
     if settings.taken_within.is_some_and(|within| within.0.is_zero() || within.0 > LONGEST_TO_TAKE) {
         faults.push(("/taken-within".to_owned(), "must be more than zero and at most 90 days".to_owned()));
     }
@@ -214,7 +221,7 @@ fn destination(
         text: "the partner has no `out`; give its tray or its channel one".to_owned(),
     })?;
     let within = own.taken_within.map(|within| within.0);
-    Ok(FolderDestination::new(out, channel.partner.clone(), within, around))
+    Ok(FolderDestination::new(out, channel.partner.clone(), (within, own.letters), around))
 }
 
 /// Takes files out of the trays of one connection, in the order of their names, one at a time per tray.

@@ -16,7 +16,7 @@ use drehscheibe::store::contract::{Filter, Scope};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::klaerfall::{began, envelope, files, place_of, stage};
+use crate::klaerfall::{began, documents, envelope, place_of, stage};
 use crate::support::{Receiver, StageDir, free_port, root, until};
 
 const ROUTE: &str = "antwort-jugendamt";
@@ -108,7 +108,7 @@ async fn an_answer_about_somebody_else_reaches_her_only_when_her_office_has_conf
     assert_eq!(sent.len(), 1, "one letter to her: {:?}", told.sends);
     let out = stage.data().join("trays/postfach/out");
     let letters = || -> Vec<Value> {
-        let all = files(&out).into_iter().map(|(_, text)| serde_json::from_str(&text).unwrap());
+        let all = documents(&out).into_iter().map(|(_, text)| serde_json::from_str(&text).unwrap());
         all.filter(|letter: &Value| letter["art"] == "antwort-des-jugendamts").collect()
     };
     until("the answer lies in the tray of the mailboxes", 60, || !letters().is_empty()).await;

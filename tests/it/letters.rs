@@ -2,6 +2,6 @@
 //! What must not be in one is looked for in every octet of it.
 
 mod command;
-mod house;
+pub mod house;
 mod reader;
 mod texts;

@@ -31,6 +31,7 @@ mod fault;
 mod faulty;
 mod find;
 mod folder_attack;
+mod folder_letters;
 mod handbook;
 mod handover;
 mod http;

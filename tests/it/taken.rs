@@ -176,7 +176,7 @@ async fn a_tray_tells_whether_its_document_was_taken_and_only_of_the_folder_into
     let out = dir.path().join("out");
     fs::create_dir(&out).unwrap();
     let around = House::new().around(Clock::real());
-    let to = |within| FolderDestination::new(out.clone(), "ja-nord".to_owned(), within, &around);
+    let to = |within| FolderDestination::new(out.clone(), "ja-nord".to_owned(), (within, None), &around);
     let leaving = envelope("<a/>", "application/xml");
     assert_eq!(to(None).send(&leaving).await.unwrap().follow, None);
     let (within, destination) = (Duration::from_secs(100), to(Some(Duration::from_secs(100))));
@@ -219,7 +219,7 @@ async fn what_nobody_took_is_taken_back_once_or_the_partner_has_it() {
     let out = dir.path().join("out");
     fs::create_dir(&out).unwrap();
     let around = House::new().around(Clock::real());
-    let destination = FolderDestination::new(out.clone(), "ja-nord".to_owned(), None, &around);
+    let destination = FolderDestination::new(out.clone(), "ja-nord".to_owned(), (None, None), &around);
     let taken_within = Some(Duration::from_secs(100));
     let lay = async || {
         let leaving = envelope("<a/>", "application/xml");

@@ -403,7 +403,7 @@ async fn the_oldest_file_that_was_not_taken_is_known() {
 async fn envelopes_leave_whole_under_our_id_and_a_repeat_changes_nothing() {
     let place = Place::new();
     let around = place.house.around(Clock::real());
-    let destination = FolderDestination::new(place.path("out"), "ja-nord".to_owned(), None, &around);
+    let destination = FolderDestination::new(place.path("out"), "ja-nord".to_owned(), (None, None), &around);
     let mut leaving = envelope("<a/>", "application/xml; charset=utf-8");
     let partner = leaving.head.partner.clone().unwrap();
     let mut writer = place.house.begin(&partner).await.unwrap();
@@ -441,7 +441,7 @@ async fn envelopes_leave_whole_under_our_id_and_a_repeat_changes_nothing() {
     fs::remove_file(&leaving.parts[0].claim.name).unwrap();
     assert!(matches!(destination.send(&leaving).await, Err(SendError::Never { .. })));
     let json = envelope("{}", "application/json");
-    let gone = FolderDestination::new(place.path("nowhere"), "ja-nord".to_owned(), None, &around);
+    let gone = FolderDestination::new(place.path("nowhere"), "ja-nord".to_owned(), (None, None), &around);
     // A tray that is not there is ours to make.
     assert!(matches!(gone.send(&json).await, Err(SendError::Later { far_end: false, .. })));
     assert_eq!(destination.send(&json).await.unwrap().reference, format!("{id}.json"));
@@ -480,7 +480,7 @@ impl Memory for Left {
 async fn what_a_broken_off_attempt_left_half_written_goes_with_the_next_one() {
     let place = Place::new();
     let around = place.house.around(Clock::real());
-    let destination = FolderDestination::new(place.path("out"), "ja-nord".to_owned(), None, &around);
+    let destination = FolderDestination::new(place.path("out"), "ja-nord".to_owned(), (None, None), &around);
     let mut leaving = envelope("<a/>", "application/xml");
     let partner = leaving.head.partner.clone().unwrap();
     let mut writer = place.house.begin(&partner).await.unwrap();

@@ -170,6 +170,7 @@ fn normalised(set: &PackageSet, mut message: Message, form: &str) -> Bytes {
         give_up_after: Duration::from_secs(60),
         reach: Arc::default(),
         tafeln: Arc::default(),
+        texte: Default::default(),
     };
     let settings = json!({ "normalise": "personenaenderung", "form": form, "as": "a" });
     let step = (entry.build)(&settings, &building).unwrap_or_else(|faults| panic!("{faults:?}"));

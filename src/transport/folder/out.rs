@@ -14,6 +14,7 @@ use rustix::fs::FileType;
 use uuid::Uuid;
 
 use super::handle::{Room, Temporary, lay_whole, said, sweep};
+use super::letters::{self, LetterSettings};
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Part, is_json};
 use crate::transport::port::{
@@ -35,20 +36,31 @@ pub struct FolderDestination {
     clock: Clock,
     swept: AtomicBool,
     taken_within: Option<Duration>,
+    letters: Option<LetterSettings>,
 }
 
 impl FolderDestination {
     /// A destination that writes to this folder, which must be there; a relative one lies below the data folder. With `taken_within` a
-    /// document is confirmed when the partner has taken it away, and has failed when it still lies there after that time.
+    /// document is confirmed when the partner has taken it away, and has failed when it still lies there after that time. With `letters` it is
+    /// a tray of letters.
     pub fn new(
         out: PathBuf,
         partner: String,
-        taken_within: Option<Duration>,
+        (taken_within, letters): (Option<Duration>, Option<LetterSettings>),
         around: &Surroundings,
     ) -> FolderDestination {
         let (spool, clock) = (around.spool.clone(), around.clock.clone());
         let base = around.data.clone();
-        FolderDestination { base, out, partner, spool, clock, swept: AtomicBool::new(false), taken_within }
+        FolderDestination {
+            base,
+            out,
+            partner,
+            spool,
+            clock,
+            swept: AtomicBool::new(false),
+            taken_within,
+            letters,
+        }
     }
 
     async fn room(&self) -> Result<Room, SendError> {
@@ -142,20 +154,29 @@ impl Destination for FolderDestination {
             let (room, now) = (room.clone(), self.clock.now());
             blocking(move || sweep(&room, now, OLD, is_temporary)).await?;
         }
+        let named = |(at, part)| (format!("{}.part-{}", envelope.head.id, at + 1), part);
+        let (parts, body) = match &self.letters {
+            None => (envelope.parts.iter().enumerate().map(named).collect(), envelope.body.clone()),
+            Some(settings) => {
+                let printed = letters::printed(envelope)?;
+                let index = letters::index(settings, envelope, &printed)?;
+                (printed, index.into())
+            }
+        };
         let written_as = self.clear_away(&room, envelope, attempt.memory).await?;
-        for (at, part) in envelope.parts.iter().enumerate() {
-            let name = format!("{}.part-{}", envelope.head.id, at + 1);
+        for (name, part) in parts {
             self.write_part(&room, (name, part), (written_as.clone(), attempt.progress)).await?;
         }
         let name = file_name(envelope);
-        let (body, as_written) = (envelope.body.clone(), name.clone());
+        let as_written = name.clone();
         let goes_on = attempt.taken_within.is_some();
         let laid = blocking(move || lay(&room, as_written.as_ref(), &body, goes_on)).await??;
         Ok(self.receipt(name, &laid, attempt.taken_within.or(self.taken_within)))
     }
 
+    /// Whoever reads documents knows one by its id; what is printed again is a second letter.
     fn repeat_is_safe(&self) -> bool {
-        true
+        self.letters.is_none()
     }
 
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
@@ -299,9 +320,9 @@ fn taken() -> Proof {
 
 /// Removes a document that was taken back, and its parts.
 fn remove_all(room: &Room, id: Uuid, back: &OsStr) -> io::Result<()> {
-    let (prefix, mut parts) = (format!("{id}.part-"), Vec::new());
+    let (prefixes, mut parts) = ([format!("{id}.part-"), format!("{id}-")], Vec::new());
     room.each(|name| {
-        if name.to_str().is_some_and(|name| name.starts_with(&prefix)) {
+        if name.to_str().is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))) {
             parts.push(name.to_owned());
         }
     })?;

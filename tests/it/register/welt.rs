@@ -201,6 +201,7 @@ impl Welt {
             give_up_after: Duration::from_secs(3600),
             reach: Arc::new(self.reach.clone()),
             tafeln: Arc::new(self.tafeln.clone()),
+            texte: Default::default(),
         };
         (entry.build)(settings, &building).unwrap_or_else(|faults| panic!("{faults:?}"))
     }
