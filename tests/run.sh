@@ -101,6 +101,9 @@ set_up() {
   # zeep, a SOAP library of others, drives the XTA server by the official description.
   local zeep="${CARGO_TARGET_DIR:-target}/zeep"
   [ -x "$zeep/bin/python" ] || python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+  # dracoon, a client of others, drives the dDataBox of the tests.
+  local dracoon="${CARGO_TARGET_DIR:-target}/dracoon"
+  [ -x "$dracoon/bin/python" ] || python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
   # Tests read letters with the tools of others.
   command -v pdftotext >/dev/null || packages+=(poppler-utils)
   command -v qpdf >/dev/null || packages+=(qpdf)
@@ -118,6 +121,10 @@ set_up() {
   if ! "$zeep/bin/python" -c 'import zeep' 2>/dev/null; then
     python3 -m venv "$zeep" || return 1
     "$zeep/bin/pip" install --quiet 'zeep==4.3.3' || echo "zeep cannot be fetched: nobody else drives the XTA server"
+  fi
+  if ! "$dracoon/bin/python" -c 'import dracoon' 2>/dev/null; then
+    python3 -m venv "$dracoon" || return 1
+    "$dracoon/bin/pip" install --quiet 'dracoon==1.13.0' || echo "dracoon cannot be fetched: nobody else drives the dDataBox of the tests"
   fi
   cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt || return 1
   cargo clippy --version >/dev/null 2>&1 || rustup component add clippy || return 1

@@ -28,6 +28,7 @@ pub mod osci_server;
 pub mod osci_trust;
 pub mod osci_words;
 pub mod person;
+pub mod postbox;
 pub mod timer;
 pub mod xta;
 pub mod xta_client;
@@ -45,6 +46,7 @@ pub const TRANSPORTS: &[port::Entry] = &[
     xta_client::ENTRY,
     osci_server::ENTRY,
     osci_client::ENTRY,
+    postbox::ddatabox::ENTRY,
     person::ENTRY,
     timer::ENTRY,
     memory::ENTRY,

@@ -31,6 +31,7 @@ fn every_transport_is_in_the_menu_with_a_strict_schema() {
             "xta-client",
             "osci",
             "osci-client",
+            "ddatabox",
             "person",
             "timer",
             "memory"
@@ -212,6 +213,8 @@ async fn the_menu_builds_what_it_promises() {
             "url": "http://a.example/", "mailbox": true,
             "keys": crate::osci_door::settings(json!({}))["keys"],
             "intermediary": {"signature": ["i.pem"], "cipher": ["i.pem"]}}),
+        "ddatabox" => json!({"url": "https://a.example", "client": {"id": "c", "secret": "s"},
+            "user": {"name": "n", "password": "p"}}),
         "xta" => json!({"listen": "127.0.0.1:0", "identities": [{"value": "a:1"}],
             "tls": {"certificate": "c", "key": "k", "client-ca": "a", "client-certificates": "required"}}),
         _ => json!({}),
@@ -229,6 +232,7 @@ async fn the_menu_builds_what_it_promises() {
             "xta-client" => json!({"reader": {"value": "b:1"}}),
             "osci" => json!({"authors": ["a.pem"]}),
             "osci-client" => json!({"cipher": ["a.pem"]}),
+            "ddatabox" => json!({"room": 7}),
             _ => json!({}),
         };
         let channel = Channel { partner: "p".to_owned(), settings: channel };
