@@ -220,52 +220,65 @@ async fn a_proof_that_was_refused_after_it_was_read_was_issued() {
     played.world.house.stop().await;
 }
 
-/// Another process has the row in hand when the Eintragung comes, and its attempt fails: the next one finds the request decided anew.
+/// Another process has the row in hand when what speaks against it comes, and its attempt fails: the next one finds the request decided anew, be it an
+/// Eintragung, or a delivery that lies here without its effect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_is_in_hand_when_the_entry_comes_leaves_no_more_once_it_is_back() {
-    let mut played = Played::new(83_000_000).await;
-    played.pause(true).await;
-    let (request, _) = asked(&mut played).await;
-    let id = request.head.id;
-    played.later(61);
-    until("the service is told", 60, || !told(&played.service, id).is_empty()).await;
-    // Who holds the lane is no process that knows of the pause.
-    let (store, now) = (played.world.house.store.clone(), played.world.house.clock.now());
-    let want = Want {
-        worker: "other".to_owned(),
-        now,
-        lease: std::time::Duration::from_secs(60),
-        lanes: 10,
-        heads: 1,
-        except: Vec::new(),
-        most: Vec::new(),
-        went_back: false,
-        ours: None,
-    };
-    let lanes = store.claim(want).await.unwrap();
-    let lane = lanes.iter().find(|lane| lane.destination == MAILBOXES).unwrap();
-    let message = played.world.house.fresh();
-    let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
-    let verdict = played.world.take(&wish, eintragung(&wish)).await;
-    assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
-    assert_eq!(played.world.letters().await[&id], Fall::A, "it may have left");
-    until("the office has the task", 60, || says(&played.office, "art") == ["auskunft-pruefen"]).await;
-    let settle = Settle {
-        lane: lane.id,
-        fence: lane.fence,
-        row: lane.heads[0].id,
-        outcome: Outcome::Later { at: now, cause: "http 503".into(), doubt: false, turn: Turn::FarEnd },
-        answers: Vec::new(),
-        delivers: lane.heads[0].delivers,
-        release: true,
-        now,
-    };
-    assert_eq!(store.settle(vec![settle]).await.unwrap(), [true]);
-    played.pause(false).await;
-    played.mailboxes.has(1).await;
-    assert_eq!(says(&played.mailboxes, "art"), ["hinweis-auf-eintragung"]);
-    assert_eq!(played.world.letters().await[&id], Fall::B);
-    played.world.house.stop().await;
+async fn an_answer_that_is_in_hand_when_something_speaks_against_it_leaves_no_more_once_it_is_back() {
+    for (number, entered) in [(83_000_000, true), (85_000_000, false)] {
+        let mut played = Played::new(number).await;
+        played.pause(true).await;
+        let (request, _) = asked(&mut played).await;
+        let id = request.head.id;
+        played.later(61);
+        until("the service is told", 60, || !told(&played.service, id).is_empty()).await;
+        // Who holds the lane is no process that knows of the pause.
+        let (store, now) = (played.world.house.store.clone(), played.world.house.clock.now());
+        let want = Want {
+            worker: "other".to_owned(),
+            now,
+            lease: std::time::Duration::from_secs(60),
+            lanes: 10,
+            heads: 1,
+            except: Vec::new(),
+            most: Vec::new(),
+            went_back: false,
+            ours: None,
+        };
+        let lanes = store.claim(want).await.unwrap();
+        let lane = lanes.iter().find(|lane| lane.destination == MAILBOXES).unwrap();
+        let message = played.world.house.fresh();
+        let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
+        let (whole, place) = (eintragung(&wish), "Bremen</xfg:geburtsort>");
+        assert!(whole.contains(place));
+        let body = if entered { whole } else { whole.replace(place, "Musterhausen</xfg:geburtsort>") };
+        let verdict = played.world.take(&wish, body).await;
+        assert_eq!(verdict.state == Inbound::Accepted, entered, "{:?}", verdict.codes);
+        assert_eq!(played.world.letters().await[&id], Fall::A, "it may have left");
+        if entered {
+            until("the office has the task", 60, || says(&played.office, "art") == ["auskunft-pruefen"])
+                .await;
+        }
+        let settle = Settle {
+            lane: lane.id,
+            fence: lane.fence,
+            row: lane.heads[0].id,
+            outcome: Outcome::Later { at: now, cause: "http 503".into(), doubt: false, turn: Turn::FarEnd },
+            answers: Vec::new(),
+            delivers: lane.heads[0].delivers,
+            release: true,
+            now,
+        };
+        assert_eq!(store.settle(vec![settle]).await.unwrap(), [true]);
+        played.pause(false).await;
+        played.mailboxes.has(1).await;
+        let (letter, fall) = match entered {
+            true => ("hinweis-auf-eintragung", Fall::B),
+            false => ("in-bearbeitung", Fall::Q),
+        };
+        assert_eq!(says(&played.mailboxes, "art"), [letter]);
+        assert_eq!(played.world.letters().await[&id], fall);
+        played.world.house.stop().await;
+    }
 }
 
 /// What a program before this one decided left fewer traces: nobody knows what it rests on, so it is decided anew before it leaves, however young it is.
