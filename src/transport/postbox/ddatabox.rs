@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     answers: None,
     sends: true,
     collected: false,
+    accounts: false,
     alone: false,
     check: |written| check::<Settings>(written, further),
     check_channel: |written| check::<ChannelSettings>(written, further_of_channel),
