@@ -136,7 +136,10 @@ pub enum Command {
     )]
     Xta(XtaCommand),
     /// OSCI by hand: a small intermediary for tests, demonstrations and sandboxes.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe osci intermediary --listen 127.0.0.1:8090 --folder sandbox --signature-cert i-sig.pem --signature-key i-sig.key --cipher-cert i-enc.pem --cipher-key i-enc.key"
+    )]
     Osci(OsciCommand),
     /// Print the JSON Schema of a kind of file, for your editor.
     #[command(after_help = "Example:\n  drehscheibe schema route > route.schema.json")]

@@ -280,7 +280,7 @@ mod tests {
         let am = "2026-11-21T12:00:00Z".parse().unwrap();
         let (amt, aktenzeichen) = ("jugendamt-bremen".into(), "51-1/26".into());
         nobodys.akte.zuweisung = Some(Zuweisung { amt, person: "anna".into(), am, aktenzeichen });
-        let missing = "jugendamt-bremen, by anna at 2026-11-21 12:00:00Z; a second person is missing";
+        let missing = "jugendamt-bremen, by anna at 2026-11-21 13:00:00; a second person is missing";
         assert!(said(&nobodys).contains(missing), "{}", said(&nobodys));
         let over = Vorgang { state: VorgangState::Zurueckgezogen, ..nobodys };
         for other in [over, example()] {

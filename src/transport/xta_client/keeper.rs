@@ -596,6 +596,5 @@ fn key(id: &str) -> String {
 
 /// How long what could not be fetched so often is left alone.
 fn pause(times: u32, link: &Link) -> Duration {
-    let factor = 1u32 << times.saturating_sub(1).min(10);
-    link.settings.every.0.saturating_mul(factor).min(LONGEST)
+    link.settings.every.0.saturating_mul(1 << times.saturating_sub(1).min(10)).min(LONGEST)
 }

@@ -70,6 +70,46 @@ impl Far {
         Receipt { reference, answers, ..Receipt::default() }
     }
 
+    /// What it does of this attempt, which counts whatever comes of it.
+    fn does(&self, envelope: &Envelope) -> Does {
+        let attempt = {
+            let mut seen = self.seen.lock().unwrap();
+            seen.times.push(self.clock.now());
+            let attempt = seen.attempts.entry(envelope.head.id).or_default();
+            *attempt += 1;
+            *attempt
+        };
+        (self.rule)(envelope, attempt)
+    }
+
+    fn done(&self, envelope: &Envelope, does: Does) -> Result<Receipt, SendError> {
+        let later = |far_end| {
+            let cause = "out of order for the test".to_owned();
+            Err(SendError::Later { cause, retry_after: None, far_end })
+        };
+        match does {
+            Does::Later => return later(false),
+            Does::Down => return later(true),
+            Does::Refuse | Does::Read => {
+                return Err(SendError::Never { cause: "no such thing here".to_owned() });
+            }
+            Does::Vanish => return Err(SendError::Unclear { cause: "the line went dead".to_owned() }),
+            Does::Take | Does::Lose => {}
+        }
+        let mut seen = self.seen.lock().unwrap();
+        match seen.taken.iter().find(|known| known.head.id == envelope.head.id) {
+            Some(known) => {
+                assert!(known.body == envelope.body, "one id, two bodies");
+                seen.repeated += 1;
+            }
+            None => seen.taken.push(envelope.clone()),
+        }
+        match does {
+            Does::Lose => Err(SendError::Unclear { cause: "the answer was lost".to_owned() }),
+            _ => Ok(self.receipt(envelope.head.id.to_string())),
+        }
+    }
+
     pub fn taken(&self) -> usize {
         self.seen.lock().unwrap().taken.len()
     }
@@ -98,47 +138,16 @@ pub fn told_of(envelope: &Envelope) -> Uuid {
 #[async_trait]
 impl Destination for Far {
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        let attempt = {
-            let mut seen = self.seen.lock().unwrap();
-            seen.times.push(self.clock.now());
-            let attempt = seen.attempts.entry(envelope.head.id).or_default();
-            *attempt += 1;
-            *attempt
-        };
-        let does = (self.rule)(envelope, attempt);
-        let later = |far_end| {
-            let cause = "out of order for the test".to_owned();
-            Err(SendError::Later { cause, retry_after: None, far_end })
-        };
-        match does {
-            Does::Later => return later(false),
-            Does::Down => return later(true),
-            Does::Refuse | Does::Read => {
-                return Err(SendError::Never { cause: "no such thing here".to_owned() });
-            }
-            Does::Vanish => return Err(SendError::Unclear { cause: "the line went dead".to_owned() }),
-            Does::Take | Does::Lose => {}
-        }
-        let mut seen = self.seen.lock().unwrap();
-        match seen.taken.iter().find(|known| known.head.id == envelope.head.id) {
-            Some(known) => {
-                assert!(known.body == envelope.body, "one id, two bodies");
-                seen.repeated += 1;
-            }
-            None => seen.taken.push(envelope.clone()),
-        }
-        match does {
-            Does::Lose => Err(SendError::Unclear { cause: "the answer was lost".to_owned() }),
-            _ => Ok(self.receipt(envelope.head.id.to_string())),
-        }
+        let does = self.does(envelope);
+        self.done(envelope, does)
     }
 
     async fn attempt(&self, envelope: &Envelope, attempt: Attempt<'_>) -> Result<Receipt, SendError> {
-        let before = self.seen.lock().unwrap().attempts.get(&envelope.head.id).copied().unwrap_or(0);
-        if (self.rule)(envelope, before + 1) == Does::Read && attempt.memory.left().is_none() {
+        let does = self.does(envelope);
+        if does == Does::Read && attempt.memory.left().is_none() {
             attempt.memory.remember(b"read").await?;
         }
-        self.send(envelope).await
+        self.done(envelope, does)
     }
 
     fn repeat_is_safe(&self) -> bool {

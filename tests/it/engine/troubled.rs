@@ -89,10 +89,8 @@ impl Troubled {
         if self.history.load(Ordering::SeqCst) {
             return Err(StoreError::History);
         }
-        match closed.load(Ordering::SeqCst) {
-            true => Err(StoreError::Later("the test says so".into())),
-            false => Ok(()),
-        }
+        let trouble = || StoreError::Later("the test says so".into());
+        (!closed.load(Ordering::SeqCst)).then_some(()).ok_or_else(trouble)
     }
 }
 
