@@ -263,6 +263,7 @@ fn steps(standards: &PackageSet) -> [Arc<dyn Step>; 3] {
             ..Reach::default()
         }),
         tafeln: Arc::new(tafeln),
+        texte: Arc::default(),
     };
     [
         ("authorise", json!({ "use": "self-service" })),

@@ -48,7 +48,7 @@ pub fn run(args: &ValidateArgs, out: &mut Output) -> Result<Exit, CliError> {
     let schema =
         Schema::compile(&[disk.entry()], &disk).map_err(|fault| unfit(disk.shown(&fault.to_string())))?;
     for (address, file) in disk.taken() {
-        eprintln!("{}", visible(&format!("{address} is not read; {} stands for it", disk.shown(&file))));
+        beside(&format!("{address} is not read; {} stands for it", disk.shown(&file)));
     }
     // A document that cannot be read leaves nothing on standard output, wherever it stands: nothing is said before all were.
     let (mut all_valid, mut told) = (true, Vec::new());
@@ -140,6 +140,12 @@ fn faults(schema: &Schema, file: &Path) -> Result<Vec<Fault>, CliError> {
             },
         }]),
     }
+}
+
+/// Beside what the command says, which a program may read.
+#[expect(clippy::print_stderr, reason = "beside what the command says, which a program may read")]
+fn beside(text: &str) {
+    eprintln!("{}", visible(text));
 }
 
 fn too_large() -> Vec<Fault> {

@@ -392,7 +392,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
     }
     let mut sends = Vec::with_capacity(effects.sends.len());
     for send in &effects.sends {
-        let head = SendHead::of(send, send.delivers.as_ref().map(|key| search(key)))?;
+        let head = SendHead::of(send, send.delivers.as_ref().map(&search))?;
         let owner = Owner::new("outbox", send.id);
         let taken = take.is_some_and(|take| take.most.iter().any(|(of, _)| *of == send.destination));
         sends.push(SendWork {
