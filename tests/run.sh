@@ -83,6 +83,14 @@ install_packages() {
   return "$status"
 }
 
+# python_client NAME VERSION WHAT: a client of others from PyPI in a folder of its own; without it nobody else drives WHAT.
+python_client() {
+  local folder="${CARGO_TARGET_DIR:-target}/$1"
+  "$folder/bin/python" -c "import $1" 2>/dev/null && return
+  python3 -m venv "$folder" || return 1
+  "$folder/bin/pip" install --quiet "$1==$2" || echo "$1 cannot be fetched: nobody else drives $3"
+}
+
 set_up() {
   if ! command -v cargo >/dev/null; then
     echo "missing: cargo; install a Rust toolchain of at least the version in Cargo.toml"
@@ -98,12 +106,8 @@ set_up() {
   done || packages+=(python3-lxml python3-cryptography)
   # Tests signal the servers and programs that they started.
   command -v pgrep >/dev/null || packages+=(procps)
-  # zeep, a SOAP library of others, drives the XTA server by the official description.
-  local zeep="${CARGO_TARGET_DIR:-target}/zeep"
-  [ -x "$zeep/bin/python" ] || python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
-  # dracoon, a client of others, drives the dDataBox of the tests.
-  local dracoon="${CARGO_TARGET_DIR:-target}/dracoon"
-  [ -x "$dracoon/bin/python" ] || python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+  # Clients of others have folders of their own, see python_client.
+  python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
   # Tests read letters with the tools of others.
   command -v pdftotext >/dev/null || packages+=(poppler-utils)
   command -v qpdf >/dev/null || packages+=(qpdf)
@@ -118,14 +122,9 @@ set_up() {
   if [ "${#packages[@]}" -gt 0 ]; then
     install_packages "${packages[@]}" || return 1
   fi
-  if ! "$zeep/bin/python" -c 'import zeep' 2>/dev/null; then
-    python3 -m venv "$zeep" || return 1
-    "$zeep/bin/pip" install --quiet 'zeep==4.3.3' || echo "zeep cannot be fetched: nobody else drives the XTA server"
-  fi
-  if ! "$dracoon/bin/python" -c 'import dracoon' 2>/dev/null; then
-    python3 -m venv "$dracoon" || return 1
-    "$dracoon/bin/pip" install --quiet 'dracoon==1.13.0' || echo "dracoon cannot be fetched: nobody else drives the dDataBox of the tests"
-  fi
+  # A SOAP library of others drives the XTA server by the official description.
+  python_client zeep 4.3.3 "the XTA server" || return 1
+  python_client dracoon 1.13.0 "the dDataBox of the tests" || return 1
   cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt || return 1
   cargo clippy --version >/dev/null 2>&1 || rustup component add clippy || return 1
   if ! cargo deny --version >/dev/null 2>&1; then
