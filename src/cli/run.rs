@@ -54,6 +54,9 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         }
         CliError::from_start(error)
     })?;
+    // Whoever is told that it is ready may end it, or tell it of new files.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut reload = signal(SignalKind::hangup())?;
     tracing::info!(
         stage = word.as_str(),
         routes,
@@ -61,8 +64,6 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         millis = began.elapsed().as_millis() as u64,
         "ready"
     );
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut reload = signal(SignalKind::hangup())?;
     let mut broken = None;
     loop {
         tokio::select! {

@@ -24,6 +24,7 @@ mod cli_inspect_xta;
 mod collector;
 mod compose;
 mod ddatabox;
+mod ddatabox_kill;
 mod ddatabox_server;
 mod drained;
 mod engine;
