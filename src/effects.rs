@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::envelope::{Part, Reply};
 use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
+use crate::register::entscheidung::Fall;
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{Objection, ObjectionChange, Sought};
 use crate::register::record::{Kind, Registersatz};
@@ -260,6 +261,13 @@ pub struct Vorgang {
     /// Its restricted record; sealed in the store.
     #[serde(default)]
     pub akte: Akte,
+}
+
+impl Vorgang {
+    /// Whether it was answered by a Negativauskunft that is not delivered.
+    pub fn is_negativ(&self) -> bool {
+        self.state == VorgangState::Entschieden && self.akte.fall == Some(Fall::A)
+    }
 }
 
 /// A change of the mirror.

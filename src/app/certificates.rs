@@ -20,6 +20,8 @@ use super::place::Place;
 
 /// Days before its end at which a person is called, the first one first.
 const DAYS: [i64; 3] = [90, 30, 7];
+/// How the name of a part begins that is a certificate.
+pub const PART: &str = "certificate of ";
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
@@ -76,6 +78,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// The part that it is, by its name: `certificate of connection http, tls.certificate`.
+    pub fn part(&self) -> String {
+        format!("{PART}{}", self.by)
+    }
+
     /// How it stands at a moment, without a date: `holds for 12 days`.
     pub fn said(&self, now: Timestamp) -> String {
         let days = |seconds: i64| match seconds / DAY {
@@ -123,10 +130,11 @@ pub fn named(place: &Place, compiled: &Compiled) -> Vec<Named> {
         let partner = partner.map(str::to_owned);
         found.entry((by.clone(), path.clone())).or_insert(Named { by, partner, ours, theirs, path });
     };
-    let of_connection = compiled.sources.iter().map(|source| (&source.connection, &source.settings));
-    let of_connection = of_connection
-        .chain(compiled.destinations.iter().map(|wanted| (&wanted.connection, &wanted.settings)));
-    for (connection, settings) in of_connection {
+    let takes = compiled.sources.iter().map(|source| (&source.connection, &source.settings));
+    let sends = compiled.destinations.iter().map(|wanted| (&wanted.connection, &wanted.settings));
+    // Each connection is looked at once, whatever number of partners it leads to.
+    let connections: BTreeMap<&String, &Value> = takes.chain(sends).collect();
+    for (connection, settings) in connections {
         walk(config, settings, &mut Vec::new(), &mut |key, ours, path| {
             add(format!("connection {connection}, {key}"), None, (ours, false), path);
         });
@@ -173,6 +181,11 @@ fn walk(config: &Path, settings: &Value, keys: &mut Vec<String>, add: &mut dyn F
         Value::Array(items) => items.iter().for_each(|value| walk(config, value, keys, add)),
         _ => {}
     }
+}
+
+/// The certificates that a compiled stage names, at a moment.
+pub fn of_stage(place: &Place, compiled: &Compiled, now: Timestamp) -> Vec<Seen> {
+    seen(&named(place, compiled), now)
 }
 
 /// The certificates of files at a moment; one that cannot be read is told by whoever uses it.

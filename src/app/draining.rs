@@ -32,16 +32,13 @@ pub async fn end(shared: &Shared, command: &Command) -> CommandState {
 async fn ended_by(shared: &Shared, destination: &str, to: Option<&str>) -> Result<CommandState, StoreError> {
     let (core, store) = (&shared.core, &*shared.core.store);
     let refused = |text: String| Ok(CommandState::Refused(text));
-    let drained = |known: &[Known], name: &str| {
-        known.iter().any(|one| one.since.is_some() && one.names().iter().any(|own| own == name))
-    };
     let now = core.clock.now();
     let waiting = {
         // Nobody swaps files in meanwhile.
         let _sources = shared.sources.lock().await;
-        let known = drains::known(store).await?;
+        let drained = drains::drained(&drains::known(store).await?);
         let set = core.set.load_full();
-        let runs = |name: &str| set.destinations.contains_key(name) && !drained(&known, name);
+        let runs = |name: &str| set.destinations.contains_key(name) && !drained.contains(name);
         if runs(destination) {
             return refused(format!(
                 "{destination} is a destination of the files that run: hold it with `pause destination`, or take it away with `routes apply --drain`"

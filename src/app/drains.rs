@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::jugendamt::OFFICE;
@@ -95,16 +96,20 @@ pub struct Ended {
     pub at: Timestamp,
 }
 
-/// What is known of destinations that ran last or are drained; none where nothing ran yet, or a newer program wrote it.
-pub async fn known(store: &dyn Store) -> Result<Vec<Known>, StoreError> {
-    let note = store.note(WAYS.0, WAYS.1).await?;
+/// What is kept in a note; none where nothing ran yet, or a newer program wrote it.
+async fn kept<T: DeserializeOwned>(store: &dyn Store, (of, key): (&str, &str)) -> Result<Vec<T>, StoreError> {
+    let note = store.note(of, key).await?;
     Ok(note.and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default())
+}
+
+/// What is known of destinations that ran last or are drained.
+pub async fn known(store: &dyn Store) -> Result<Vec<Known>, StoreError> {
+    kept(store, WAYS).await
 }
 
 /// Those of them that were ended.
 pub async fn ended(store: &dyn Store) -> Result<Vec<Ended>, StoreError> {
-    let note = store.note(ENDED.0, ENDED.1).await?;
-    Ok(note.and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default())
+    kept(store, ENDED).await
 }
 
 async fn keep<T: Serialize>(store: &dyn Store, (of, key): (&str, &str), all: &[T]) -> Result<(), StoreError> {
@@ -127,9 +132,9 @@ pub async fn keep_ended(store: &dyn Store, ended: &[Ended]) -> Result<(), StoreE
 pub fn after(before: Vec<Known>, compiled: &Compiled, now: Timestamp) -> Vec<Known> {
     let mut known: Vec<Known> =
         compiled.destinations.iter().map(|wanted| Known::of(wanted, compiled)).collect();
-    let gone = |one: &Known| known.iter().all(|new| new.key() != one.key());
-    let gone: Vec<Known> = before.into_iter().filter(gone).collect();
-    known.extend(gone.into_iter().map(|one| Known { since: one.since.or(Some(now)), ..one }));
+    let theirs: BTreeSet<String> = known.iter().map(Known::key).collect();
+    let gone = before.into_iter().filter(|one| !theirs.contains(&one.key()));
+    known.extend(gone.map(|one| Known { since: one.since.or(Some(now)), ..one }));
     known
 }
 
@@ -138,13 +143,10 @@ pub fn drained(known: &[Known]) -> BTreeSet<String> {
     known.iter().filter(|one| one.since.is_some()).flat_map(Known::names).collect()
 }
 
-/// Whether a destination that runs would be taken away by other files, and is none that was taken away before.
-pub fn goes(known: &[Known], compiled: &Compiled, name: &str) -> bool {
-    let stays = compiled.destinations.iter().any(|wanted| {
-        let new = Known::of(wanted, compiled);
-        new.names().iter().any(|own| own == name)
-    });
-    !stays && !drained(known).contains(name)
+/// The names that other files take away from nobody: they have them, or they were taken away before.
+pub fn spared(known: &[Known], compiled: &Compiled) -> BTreeSet<String> {
+    let theirs = compiled.destinations.iter().flat_map(|wanted| Known::of(wanted, compiled).names());
+    theirs.chain(drained(known)).collect()
 }
 
 /// Whether a destination that the files have no more may be served as it was; else the plain cause why not.

@@ -85,7 +85,7 @@ pub fn standards(xsd: &Path) -> Result<Arc<dyn Standards>, Unfit> {
 /// Loads and compiles everything of a stage; all faults of all files at once.
 pub fn compile(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
     let standards = standards(&place.xsd)?;
-    let fit = compile_files(&read(place)?, standards, now)?;
+    let fit = compile_files(read(place)?, standards, now)?;
     match rights::wrong(place, &fit.compiled) {
         found if found.is_empty() => {}
         found => return Err(Unfit::Exposed(found)),
@@ -138,7 +138,7 @@ fn there(folder: &Path, what: &'static str, option: &'static str) -> Result<(), 
 
 /// The same with files that are read already.
 pub fn compile_files(
-    files: &Files,
+    files: Files,
     standards: Arc<dyn Standards>,
     now: Option<Timestamp>,
 ) -> Result<Fit, Unfit> {
@@ -153,6 +153,6 @@ pub fn compile_files(
         made.borrow_mut().insert(standard.to_owned(), refuse.clone());
         Ok(refuse)
     };
-    let compiled = compile::compile(files, &menus, &standards, &refuse, now).map_err(Unfit::Files)?;
-    Ok(Fit { compiled, standards, files: Arc::new(files.clone()) })
+    let compiled = compile::compile(&files, &menus, &standards, &refuse, now).map_err(Unfit::Files)?;
+    Ok(Fit { compiled, standards, files: Arc::new(files) })
 }

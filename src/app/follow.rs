@@ -41,10 +41,8 @@ pub async fn follow(shared: Arc<Shared>) {
         }
         // The one that was ordered has looked whether anything would be stranded.
         let reload = Reload(shared.clone());
-        let swapped = reload.swap(true).await;
-        let drained = reload.drained().await;
-        match swapped {
-            Ok(version) if applied::runs(&shared.core.set.load(), &drained) == found.runs => {
+        match reload.swap(true).await {
+            Ok(version) if reload.runs().await == found.runs => {
                 tracing::info!(version, drain = found.drain, "applied, as another replica did");
             }
             Ok(version) => {

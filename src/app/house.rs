@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use secrecy::{ExposeSecret, SecretBox};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -223,7 +224,7 @@ impl House {
         }
         let proof = Proof::of(&fit.compiled).map_err(|error| std::io::Error::other(error.to_string()))?;
         let (sources, applied, proof) = (Mutex::default(), Mutex::default(), Arc::new(proof));
-        let (core, certificates, drains) = (engine.core.clone(), Mutex::default(), AtomicBool::default());
+        let (core, certificates, drains) = (engine.core.clone(), ArcSwap::default(), AtomicBool::default());
         let shared = Shared { place, around, core, proof, sources, applied, certificates, drains };
         let shared = Arc::new(shared);
         *shared.applied.lock().await = applied::last(&*shared.core.store).await?;

@@ -76,7 +76,7 @@ pub fn fit(place: &Place, now: Timestamp) -> Option<(Fit, Timestamp)> {
         letters: Letters { shared, own },
     };
     let standards = fit::standards(&place.xsd).ok()?;
-    Some((fit::compile_files(&files, standards, Some(now)).ok()?, at))
+    Some((fit::compile_files(files, standards, Some(now)).ok()?, at))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! All-or-nothing reload: new files are compiled beside what runs and swapped whole, or nothing changes.
 //! Refuses what would strand messages unless the person said `--drain`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -57,8 +56,8 @@ impl Reload {
         let figures = core.store.figures(&Scope::Operator).await.map_err(|error| error.to_string())?;
         let ahead = core.store.ahead().await.map_err(|error| error.to_string())?;
         let set = core.set.load_full();
-        let goes =
-            |name: &str| set.destinations.contains_key(name) && drains::goes(&known, &fit.compiled, name);
+        let spared = drains::spared(&known, &fit.compiled);
+        let goes = |name: &str| set.destinations.contains_key(name) && !spared.contains(name);
         let open = |backlog: &Backlog| backlog.waiting + backlog.parked + backlog.unclear;
         let used = figures.backlog.iter().filter(|backlog| open(backlog) > 0 && goes(&backlog.destination));
         let used = used.map(|backlog| format!("{} ({} not delivered)", backlog.destination, open(backlog)));
@@ -76,10 +75,11 @@ impl Reload {
         ))
     }
 
-    /// The names under which something is drained here, which a replica that began later need not have.
-    pub async fn drained(&self) -> BTreeSet<String> {
-        let known = drains::known(&*self.0.core.store).await.unwrap_or_default();
-        drains::drained(&known)
+    /// A hash of what runs here, without what is only drained, which a replica that began later need not have.
+    pub async fn runs(&self) -> String {
+        let core = &self.0.core;
+        let known = drains::known(&*core.store).await.unwrap_or_default();
+        applied::runs(&core.set.load(), &drains::drained(&known))
     }
 
     /// What is drained, for the person who applied.
@@ -109,20 +109,14 @@ impl Commands for Reload {
         }
         let arguments: serde_json::Value = serde_json::from_str(&command.arguments).unwrap_or_default();
         let drain = arguments.get("drain").and_then(serde_json::Value::as_bool).unwrap_or(false);
-        match self.swap(drain).await {
-            Ok(version) => {
-                let sentence = format!("applied, now running {version}{}", self.draining().await);
-                let core = &self.0.core;
-                let runs = applied::runs(&core.set.load(), &self.drained().await);
-                let applied = Applied { command: command.id, runs, drain };
+        match self.apply(drain).await {
+            Ok(sentence) => {
+                let applied = Applied { command: command.id, runs: self.runs().await, drain };
                 *self.0.applied.lock().await = Some(applied.clone());
-                applied::tell(&*core.store, &applied).await;
+                applied::tell(&*self.0.core.store, &applied).await;
                 CommandState::Done(sentence)
             }
-            Err(cause) => {
-                raise(Alarm::ReloadRefused, "routes", &[("cause", &cause)]);
-                CommandState::Refused(cause)
-            }
+            Err(cause) => CommandState::Refused(cause),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use crate::engine::alone::Alone;
@@ -51,7 +52,7 @@ pub struct Shared {
     /// The sources.
     pub sources: Mutex<Sources>,
     /// The files of certificates that are named by what runs.
-    pub certificates: Mutex<Vec<Named>>,
+    pub certificates: ArcSwap<Vec<Named>>,
     /// Whether something may be drained that was taken away.
     pub drains: AtomicBool,
     /// What was applied last by any replica, as far as this one knows.
@@ -83,29 +84,27 @@ impl Shared {
         let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
         let store = &*self.core.store;
         let now = self.around.clock.now();
-        let known = drains::after(drains::known(store).await?, &compiled, now);
-        let ended = drains::judged(&known, (&self.place, &compiled), drains::ended(store).await?, now);
-        *self.certificates.lock().await = certificates::named(&self.place, &compiled);
+        let (known_before, ended_before) = (drains::known(store).await?, drains::ended(store).await?);
+        let known = drains::after(known_before.clone(), &compiled, now);
+        let ended = drains::judged(&known, (&self.place, &compiled), ended_before.clone(), now);
+        let certificates = certificates::named(&self.place, &compiled);
         let mut set = compiled.into_plan_set(destinations, standards, self.around.stage);
         drains::serve(&known, &ended, &self.around, &mut set);
-        // Before anything runs by it: a restart has to know what was there.
-        drains::keep_known(store, &known).await?;
-        drains::keep_ended(store, &ended).await?;
+        // Before anything runs by it: a restart has to know what was there. Mostly it stands there already.
+        if known != known_before {
+            drains::keep_known(store, &known).await?;
+        }
+        if ended != ended_before {
+            drains::keep_ended(store, &ended).await?;
+        }
         // Best effort: the note only serves `routes plan`, which says so when it is missing.
         let _ = self.core.store.set_note("app", "running", Some(picture)).await;
         let drains = known.iter().any(|one| one.since.is_some());
         self.drains.store(drains, Ordering::Relaxed);
         self.core.ended.store(Arc::new(drains::told(&ended)));
+        self.certificates.store(Arc::new(certificates));
         self.core.set.store(Arc::new(set));
         self.core.outbox.notify_one();
-        let place = self.place.clone();
-        let written = tokio::task::spawn_blocking(move || kept::keep(&place, &files, now)).await;
-        // Only commands need it, and only where the files of then cannot be used.
-        if !matches!(written, Ok(Ok(()))) {
-            tracing::warn!(
-                "the applied files could not be kept in the data folder; commands need the files of now"
-            );
-        }
         sources
             .retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint))
             .await;
@@ -116,6 +115,14 @@ impl Shared {
         }
         for wanted in fresh {
             sources.start(wanted, &self.around.clock, &self.around.parts);
+        }
+        // Last, because nobody who delivers waits for it: only commands need it, and only where the files of then cannot be used.
+        let place = self.place.clone();
+        let written = tokio::task::spawn_blocking(move || kept::keep(&place, &files, now)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::warn!(
+                "the applied files could not be kept in the data folder; commands need the files of now"
+            );
         }
         Ok(())
     }

@@ -25,17 +25,17 @@ const LONG: SignedDuration = SignedDuration::from_hours(24);
 pub async fn watch(shared: Arc<Shared>) {
     let mut certificates = Certificates::default();
     let mut pauses = Standing::new(Alarm::PauseLong);
-    let (mut looked, mut at): (Option<Tick>, Vec<Named>) = (None, Vec::new());
+    let mut last: Option<(Tick, Arc<Vec<Named>>)> = None;
     loop {
         tokio::select! {
             () = shared.core.leaving.cancelled() => return,
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
-        let named = shared.certificates.lock().await.clone();
-        if named == at && looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+        let named = shared.certificates.load_full();
+        if last.as_ref().is_some_and(|(looked, at)| Arc::ptr_eq(at, &named) && looked.elapsed() < LOOK) {
             continue;
         }
-        (at, looked) = (named.clone(), Some(Tick::now()));
+        last = Some((Tick::now(), named.clone()));
         let now = shared.core.clock.now();
         let seen = tokio::task::spawn_blocking(move || certificates::seen(&named, now)).await;
         if let Ok(seen) = seen {
@@ -75,7 +75,7 @@ impl Certificates {
             }
             // Whoever is shown it turns away; what a partner shows is refused at its own door, and said there.
             if one.ours && one.near == Near::Over {
-                let part = format!("certificate of {}", one.by);
+                let part = one.part();
                 let next = one.next().to_owned();
                 shared.core.parts.fails(&part, Failing { cause: one.said(now), next, turn: Turn::Ours });
                 failing.push(part);

@@ -214,14 +214,14 @@ fn beside(export: &Export, protocol: Option<&Protocol>, out: &mut Output) -> std
             lines(*missing)
         ))?;
     }
-    match added {
-        0 => Ok(()),
-        1 => out.say("FAULT Abrufprotokoll: 1 line that the export does not have is older than the export"),
-        added => out.say(&format!(
-            "FAULT Abrufprotokoll: {} that the export does not have are older than the export",
+    if *added > 0 {
+        let are = if *added == 1 { "is" } else { "are" };
+        out.say(&format!(
+            "FAULT Abrufprotokoll: {} that the export does not have {are} older than the export",
             lines(*added)
-        )),
+        ))?;
     }
+    Ok(())
 }
 
 async fn judged(store: &dyn Store, strand: Strand, export: Option<&mut Export>) -> Result<Judged, CliError> {

@@ -27,7 +27,7 @@ pub async fn run(
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let fit = stage::running(global, out)?;
-    let store = stage::write_store(global, out)?;
+    let store = stage::opened(global, &fit, false)?;
     let filter = Filter { id: Some(id), states: vec![Inbound::Parked], limit: 1, ..Filter::default() };
     let listed = store.list(&Scope::Operator, filter).await?;
     // Whether another office has one is nobody's business.

@@ -2,6 +2,7 @@
 //! reads the mirror page by page, and every page is written to the Abrufprotokoll. Never prints anything of a record.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
@@ -98,27 +99,27 @@ pub async fn order(
     said: &[(&str, Value)],
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let asked = asked(global, clock, ordered, said, out)?;
-    let store = stage::write_store(global, out)?;
+    let (asked, store) = asked(global, clock, ordered, said, out)?;
     command::post(&*store, clock, &asked, &ordered.reason, ordered.patience.wait, out).await
 }
 
-/// The command that brings it to the running process.
+/// The command that brings it to the running process, and the store into which that is posted.
 pub(super) fn asked(
     global: &Global,
     clock: &Clock,
     ordered: &Ordered,
     said: &[(&str, Value)],
     out: &mut Output,
-) -> Result<Asked, CliError> {
+) -> Result<(Asked, Arc<dyn Store>), CliError> {
     let fit = stage::running(global, out)?;
     known(&fit, &ordered.jugendamt)?;
     let document = document(fit.compiled.stage.stage, clock, &ordered.jugendamt, said);
-    Ok(Asked::Deliver {
+    let asked = Asked::Deliver {
         binding: BINDING.to_owned(),
         partner: ordered.jugendamt.clone(),
         document: document.to_string(),
-    })
+    };
+    Ok((asked, stage::opened(global, &fit, false)?))
 }
 
 /// The registermeldung that says it, marked as a test where only tests are taken.
@@ -174,7 +175,7 @@ async fn compared(
         }
         Some(stand) => out.say(&format!("the list is of {}", moment(stand)))?,
     }
-    let store = stage::write_store(global, out)?;
+    let store = stage::opened(global, &fit, false)?;
     let (mut held, tafeln) = (Held::default(), &fit.compiled.tafeln);
     let am = tag(stand.unwrap_or(begun));
     for office in tafeln.aemter.mit_vorgaengern(&ordered.jugendamt, tag(clock.now())) {
@@ -294,7 +295,7 @@ async fn status(
         Some(name) => vec![known(&fit, name).map(|partner| partner.sender.id.clone())?],
         None => fit.compiled.tafeln.aemter.aemter.iter().map(|amt| amt.id.clone()).collect(),
     };
-    let store = stage::read_store(global, out)?;
+    let store = stage::opened(global, &fit, true)?;
     // No person data: only what is known of registers as a whole is asked for.
     let (looks, table) = (store.looks().await?, &fit.compiled.tafeln.aemter);
     let (mut rows, mut values, now) = (Vec::new(), Vec::new(), clock.now());

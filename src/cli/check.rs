@@ -54,7 +54,7 @@ pub fn run(global: &Global, args: &CheckArgs, out: &mut Output) -> Result<Exit, 
 pub fn partners(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     let fit = stage::compile(global, out)?;
     let now = Clock::real().now();
-    let all = certificates::seen(&certificates::named(&stage::place(global), &fit.compiled), now);
+    let all = certificates::of_stage(&stage::place(global), &fit.compiled, now);
     let mut rows = Vec::new();
     let mut values = Vec::new();
     let mut fine = true;

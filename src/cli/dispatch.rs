@@ -88,9 +88,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Vorgang(command) => {
             vorgang::run(&*stage::write_store(global, out)?, &clock, command, out).await
         }
-        Command::Pause(args) => {
-            pause::pause(global, &*stage::write_store(global, out)?, &clock, args, out).await
-        }
+        Command::Pause(args) => pause::pause(global, &clock, args, out).await,
         Command::Resume(args) => pause::resume(&*stage::write_store(global, out)?, &clock, args, out).await,
         Command::Bestand(command) => bestand::run(global, &clock, command, out).await,
         Command::Lieferung(command) => lieferung::run(global, &clock, command, out).await,

@@ -46,8 +46,11 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
 
 /// What is found at a place.
 pub async fn findings(place: &Place) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let fit = match fit::compile(place, Some(Clock::real().now())) {
+    let (mut findings, now) = (Vec::new(), Clock::real().now());
+    let told = |what, told: Vec<(bool, String)>| {
+        told.into_iter().map(move |(fine, text)| Finding { what, fine, text })
+    };
+    let fit = match fit::compile(place, Some(now)) {
         Ok(fit) => {
             findings.push(Finding {
                 what: "files",
@@ -59,7 +62,7 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
         Err(unfit) => {
             findings.push(Finding { what: "files", fine: false, text: why(&unfit) });
             // What runs is looked at all the same.
-            kept::fit(place, Clock::real().now()).map(|(fit, _)| {
+            kept::fit(place, now).map(|(fit, _)| {
                 let text = "looked at from here on: what was applied last".to_owned();
                 findings.push(Finding { what: "files", fine: false, text });
                 fit
@@ -78,9 +81,9 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
                 findings.push(port(listen, &runs).await);
             }
             if wanted.kind == xta_client::ENTRY.word {
-                let told = xta_client::doctor::accounts(&wanted.connection, &wanted.settings, &place.config);
-                let told = told.await.into_iter();
-                findings.extend(told.map(|(fine, text)| Finding { what: "account", fine, text }));
+                let accounts =
+                    xta_client::doctor::accounts(&wanted.connection, &wanted.settings, &place.config);
+                findings.extend(told("account", accounts.await));
                 continue;
             }
             let of_kind = [
@@ -89,13 +92,9 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
             ];
             if let Some((_, certificates)) = of_kind.iter().find(|(word, _)| *word == wanted.kind) {
                 let accounts = &fit.compiled.admission.accounts;
-                let at = (place.config.as_path(), Clock::real().now());
-                let told = certificates(&wanted.connection, &wanted.settings, accounts, at);
-                findings.extend(told.into_iter().map(|(fine, text)| Finding {
-                    what: "certificates",
-                    fine,
-                    text,
-                }));
+                let at = (place.config.as_path(), now);
+                let found = certificates(&wanted.connection, &wanted.settings, accounts, at);
+                findings.extend(told("certificates", found));
             }
             if let Some(tls) = wanted.settings.get("tls").filter(|tls| !tls.is_null()) {
                 findings.push(certificates(&place.config, tls));
@@ -107,7 +106,7 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
                 }
             }
         }
-        findings.extend(terms(place, fit, Clock::real().now()));
+        findings.extend(terms(place, fit, now));
         if let Some(opened) = &opened {
             findings.push(store(opened).await);
             findings.push(rights(&place.store_folder(&fit.compiled)));
@@ -183,7 +182,7 @@ fn certificates(config: &Path, written: &serde_json::Value) -> Finding {
 
 /// How long the certificates hold that the stage names; each that ends soon by itself.
 fn terms(place: &Place, fit: &Fit, now: Timestamp) -> Vec<Finding> {
-    let all = certificates::seen(&certificates::named(place, &fit.compiled), now);
+    let all = certificates::of_stage(place, &fit.compiled, now);
     let near = all.iter().filter(|one| one.near != Near::Far);
     let mut findings: Vec<Finding> = near
         .map(|one| Finding {

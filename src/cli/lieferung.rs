@@ -32,8 +32,7 @@ pub async fn run(
         }
         LieferungCommand::Freigeben { id, ordered, aktenzeichen } => {
             let said = [("was", json!("freigabe")), ("id", json!(id)), ("aktenzeichen", json!(aktenzeichen))];
-            let asked = bestand::asked(global, clock, ordered, &said, out)?;
-            let store = stage::write_store(global, out)?;
+            let (asked, store) = bestand::asked(global, clock, ordered, &said, out)?;
             let before = reached(&*store, *id).await?;
             let ended =
                 command::carried(&*store, clock, &asked, &ordered.reason, ordered.patience.wait).await?;
@@ -108,7 +107,7 @@ async fn list(
     if let (Some(name), true) = (jugendamt, offices.is_empty()) {
         return Err(CliError::Usage(format!("there is no office `{name}` in tables/aemter.yaml")));
     }
-    let store = stage::read_store(global, out)?;
+    let store = stage::opened(global, &fit, true)?;
     // What is of no office is listed with all of them.
     let nobody = jugendamt.is_none().then(String::new);
     let questions = offices.into_iter().chain(nobody).map(Sought::Open).map(Question::Objections).collect();

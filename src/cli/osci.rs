@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, Method, StatusCode};
-use axum::response::Response;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use super::args_osci::OsciCommand;
@@ -74,10 +74,10 @@ async fn stopped() {
 
 async fn handle(State(served): State<Arc<Served>>, request: Request) -> Response {
     if request.method() != Method::POST {
-        return of_status(StatusCode::METHOD_NOT_ALLOWED);
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let Ok(body) = to_bytes(request.into_body(), LARGEST).await else {
-        return of_status(StatusCode::PAYLOAD_TOO_LARGE);
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let next = beside(&served, move |served| served.desk.ask(&body, served.clock.now())).await;
     let answer = match next {
@@ -90,12 +90,8 @@ async fn handle(State(served): State<Arc<Served>>, request: Request) -> Response
         None => None,
     };
     match answer {
-        Some(answer) => {
-            let mut response = Response::new(Body::from(answer));
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=UTF-8"));
-            response
-        }
-        None => of_status(StatusCode::INTERNAL_SERVER_ERROR),
+        Some(answer) => ([(CONTENT_TYPE, "text/xml; charset=UTF-8")], answer).into_response(),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
@@ -114,18 +110,5 @@ async fn carried(served: &Served, onward: &Onward) -> Option<Bytes> {
     let request =
         served.client.post(url).header(CONTENT_TYPE, "text/xml; charset=UTF-8").body(onward.body.clone());
     let mut reply = request.send().await.ok().filter(|reply| reply.status() == StatusCode::OK)?;
-    let mut octets = bytes::BytesMut::new();
-    while let Some(piece) = reply.chunk().await.ok()? {
-        if octets.len() + piece.len() > LARGEST {
-            return None;
-        }
-        octets.extend_from_slice(&piece);
-    }
-    Some(octets.freeze())
-}
-
-fn of_status(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
+    caller::held(&mut reply, LARGEST as u64).await.ok()?
 }

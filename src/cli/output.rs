@@ -115,6 +115,12 @@ fn shows_itself(sign: char) -> bool {
     !two.escape_debug().skip(1).eq(sign.escape_unicode()) || sign == '\u{a0}'
 }
 
+/// Says something beside what a command says, which a program may read.
+#[expect(clippy::print_stderr, reason = "beside what the command says, which a program may read")]
+pub fn beside(text: &str) {
+    eprintln!("{}", visible(text));
+}
+
 /// An age in plain words, in its largest unit: `3 minutes`; a moment that is still to come has no age yet.
 pub fn age(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.duration_since(then).as_secs().max(0);

@@ -16,18 +16,16 @@ use crate::store::contract::Store;
 /// Holds something. Where deliveries are held with it, says which registers are answered automatically no longer, and from when on.
 pub async fn pause(
     global: &Global,
-    store: &dyn Store,
     clock: &Clock,
     args: &PauseArgs,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
+    let fit = stage::running(global, out)?;
+    let store = stage::opened(global, &fit, false)?;
     let name = checked(args.kind, &args.name)?;
     let asked = Asked::Pause(args.kind, name.clone(), args.until);
-    let held = stage::running(global, out).map(|fit| {
-        let from = clock.now().checked_add(fit.compiled.rueckstand());
-        (concerned(&fit.compiled, args.kind, &name), from)
-    });
-    if let Ok((offices, Ok(from))) = held
+    let offices = concerned(&fit.compiled, args.kind, &name);
+    if let Ok(from) = clock.now().checked_add(fit.compiled.rueckstand())
         && !offices.is_empty()
     {
         let (offices, from) = (offices.join(", "), moment(from));
@@ -35,7 +33,7 @@ pub async fn pause(
             "deliveries are held with it: from {from} on nothing is answered automatically (case J) from the registers of {offices}, unless it goes on before"
         ))?;
     }
-    command::post(store, clock, &asked, &args.reason, args.patience.wait, out).await
+    command::post(&*store, clock, &asked, &args.reason, args.patience.wait, out).await
 }
 
 /// The offices whose deliveries a pause holds.

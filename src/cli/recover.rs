@@ -12,6 +12,7 @@ use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
 use super::output::{Output, counted, moment};
 use super::{person, stage};
+use crate::app::fit::Fit;
 use crate::app::{house, proof};
 use crate::clock::Clock;
 use crate::store::backup;
@@ -33,7 +34,7 @@ pub async fn run(
             let fit = stage::running(global, out)?;
             let restored = Restored { at: clock.now(), copied: None };
             house::mark_store(&stage::place(global), &fit.compiled, &restored)?;
-            recorded(global, clock, &reason, out).await?;
+            recorded(global, clock, (&fit, &reason)).await?;
             next(out)
         }
         (None, false, true) => {
@@ -45,7 +46,7 @@ pub async fn run(
 }
 
 /// Writes who put the store back, and why, into the store that now stands there.
-async fn recorded(global: &Global, clock: &Clock, reason: &str, out: &mut Output) -> Result<(), CliError> {
+async fn recorded(global: &Global, clock: &Clock, (fit, reason): (&Fit, &str)) -> Result<(), CliError> {
     let command = Command {
         id: Uuid::now_v7(),
         what: "recover".to_owned(),
@@ -54,7 +55,7 @@ async fn recorded(global: &Global, clock: &Clock, reason: &str, out: &mut Output
         reason: reason.to_owned(),
         at: clock.now(),
     };
-    let store = stage::write_store(global, out)?;
+    let store = stage::opened(global, fit, false)?;
     // Whoever ran on what was copied is not who runs on this.
     proof::renew(&*store).await?;
     Ok(store.post_command(command).await?)
@@ -98,7 +99,7 @@ async fn put_back(
                 moment(manifest.created),
                 aside.display()
             ))?;
-            recorded(global, clock, reason, out).await?;
+            recorded(global, clock, (&fit, reason)).await?;
             next(out)
         }
         PutBack::ByOwner { commands } => {

@@ -38,7 +38,7 @@ pub async fn run(
         }
         RetentionCommand::Plan => {
             let fit = stage::running(global, out)?;
-            let store = stage::read_store(global, out)?;
+            let store = stage::opened(global, &fit, true)?;
             let fristen = fit.compiled.stage.fristen.clone();
             let now = clock.now();
             let stichtag = Stichtag { now, heute: in_berlin(now), fristen, person: String::new() };

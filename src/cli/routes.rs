@@ -69,7 +69,7 @@ async fn draining(store: &dyn Store, clock: &Clock, out: &mut Output) -> Result<
 
 async fn plan(global: &Global, drain: bool, out: &mut Output) -> Result<Difference, CliError> {
     let fit = stage::compile(global, out)?;
-    let store = stage::read_store(global, out)?;
+    let store = stage::opened(global, &fit, true)?;
     let note = store.note("app", "running").await?;
     let running: Picture = note.and_then(|octets| serde_json::from_slice(&octets).ok()).unwrap_or_default();
     let flying = in_flight(&*store).await?;

@@ -12,7 +12,7 @@ use crate::app::kept;
 use crate::app::place::Place;
 use crate::cli::args::Global;
 use crate::cli::exit::CliError;
-use crate::cli::output::{Output, moment, visible};
+use crate::cli::output::{Output, beside, moment};
 use crate::cli::person;
 use crate::clock::Clock;
 use crate::route::show;
@@ -54,16 +54,12 @@ pub fn if_any(global: &Global) -> Option<Fit> {
     fit::compile(&place, Some(now)).ok().or_else(|| kept::fit(&place, now).map(|(fit, _)| fit))
 }
 
-#[expect(clippy::print_stderr, reason = "beside what the command says, which a program may read")]
 fn tell(unfit: &Unfit, version: &str, at: Timestamp) {
     let unfit = unfit.to_string().replace('\n', "; ");
-    eprintln!(
-        "drehscheibe: {}",
-        visible(&format!(
-            "{unfit} (see `check`); this works from what was applied at {}, version {version}",
-            moment(at)
-        ))
-    );
+    beside(&format!(
+        "drehscheibe: {unfit} (see `check`); this works from what was applied at {}, version {version}",
+        moment(at)
+    ));
 }
 
 /// Shows the faults of files as a person reads them, or as JSON, and leaves the error that ends the command.

@@ -110,9 +110,9 @@ pub struct Report {
 /// Looks and prints.
 pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exit, CliError> {
     let fit = stage::running(global, out)?;
-    let config = stage::place(global).config;
+    let place = stage::place(global);
     let store = stage::opened(global, &fit, true);
-    let asked = asking::door(&fit.compiled, &config).map(|door| {
+    let asked = asking::door(&fit.compiled, &place.config).map(|door| {
         let house = House::of(&fit.compiled, store.as_ref().ok().cloned());
         (door, house)
     });
@@ -137,9 +137,9 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
     report.parts = parts;
     report.items.extend(store.recovery().await?.map(of_recovery));
     // What is said of certificates is said here from the files, also where nobody runs.
-    let parts = report.parts.iter().filter(|said| !said.part.starts_with("certificate of "));
+    let parts = report.parts.iter().filter(|said| !said.part.starts_with(certificates::PART));
     report.items.extend(parts.filter_map(|said| of_part(said, now)).collect::<Vec<_>>());
-    report.items.extend(of_certificates(&fit.compiled, &stage::place(global), now));
+    report.items.extend(of_certificates(&fit.compiled, &place, now));
     report.items.extend(of_offices(&*store, &fit.compiled, &report.pauses, now).await?);
     report.items.sort_by_key(|item| (urgency(item), item.since));
     print(&Report { house: Some(house), duties, ..report }, out)?;
@@ -148,10 +148,10 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
 
 /// Certificates that end within a month, or are over.
 fn of_certificates(compiled: &Compiled, place: &Place, now: Timestamp) -> Vec<Item> {
-    let all = certificates::seen(&certificates::named(place, compiled), now);
+    let all = certificates::of_stage(place, compiled, now);
     let near = all.iter().filter(|one| one.near >= Near::Weeks);
     near.map(|one| Item {
-        what: format!("certificate of {}", one.by),
+        what: one.part(),
         count: 1,
         since: None,
         whose: of_turn(one.turn),
@@ -384,8 +384,7 @@ pub fn report(
     let of = |backlog| of_destination(backlog, &pauses, (breakers, mailboxes), now);
     let mut items: Vec<Item> = figures.backlog.iter().flat_map(of).collect();
     let held = of_held(kept, &pauses, now);
-    let of_others = |listed: &&Listed| listed.state != Inbound::Waiting;
-    let apart: Vec<Listed> = kept.iter().filter(of_others).cloned().collect();
+    let apart: Vec<&Listed> = kept.iter().filter(|listed| listed.state != Inbound::Waiting).collect();
     items.extend(of_inbound(&figures, &apart, held.iter().map(|item| item.count).sum()));
     items.extend(held);
     items.extend(pauses.iter().map(of_pause));
@@ -404,7 +403,7 @@ fn urgency(item: &Item) -> u8 {
 }
 
 /// `held`: how many of those that wait are held by a pause, which is said by itself.
-fn of_inbound(figures: &Figures, kept: &[Listed], held: u64) -> Vec<Item> {
+fn of_inbound(figures: &Figures, kept: &[&Listed], held: u64) -> Vec<Item> {
     let counted = |state: &str| {
         figures.inbound.iter().filter(|(name, _)| name == state).map(|(_, count)| *count).sum::<u64>()
     };
@@ -452,7 +451,7 @@ fn of_inbound(figures: &Figures, kept: &[Listed], held: u64) -> Vec<Item> {
 }
 
 /// Why messages of a state were kept, whether that is a fault of this program, and how many there are of each cause.
-fn causes(kept: &[Listed], state: &str) -> Vec<(String, bool, u64)> {
+fn causes(kept: &[&Listed], state: &str) -> Vec<(String, bool, u64)> {
     let mut causes: Vec<(String, bool, u64)> = Vec::new();
     for listed in kept.iter().filter(|listed| listed.state.as_str() == state) {
         let Some(cause) = &listed.cause else { continue };

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::args_validate::ValidateArgs;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::output::{Output, visible};
+use crate::cli::output::{Output, beside};
 use crate::cli::validate_disk::{Disk, LARGEST, limits, why};
 use crate::cli::validate_encoding::in_utf8;
 use crate::schema::fault::Breach;
@@ -140,12 +140,6 @@ fn faults(schema: &Schema, file: &Path) -> Result<Vec<Fault>, CliError> {
             },
         }]),
     }
-}
-
-/// Beside what the command says, which a program may read.
-#[expect(clippy::print_stderr, reason = "beside what the command says, which a program may read")]
-fn beside(text: &str) {
-    eprintln!("{}", visible(text));
 }
 
 fn too_large() -> Vec<Fault> {

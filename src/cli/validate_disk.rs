@@ -2,6 +2,7 @@
 //! than two folders above it. What stands for an address in the net is said by a catalog beside the schema, else found by name.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -43,7 +44,7 @@ pub(super) struct Disk {
     top: PathBuf,
     entry: String,
     /// What was taken for addresses of which no catalog says anything.
-    taken: Mutex<Vec<(String, String)>>,
+    taken: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl Disk {
@@ -65,11 +66,8 @@ impl Disk {
     }
 
     /// Which documents were taken for addresses in the net by their name or namespace alone, in the order of the addresses.
-    pub(super) fn taken(&self) -> Vec<(String, String)> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        taken.sort_unstable();
-        taken.dedup();
-        taken
+    pub(super) fn taken(&self) -> BTreeSet<(String, String)> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Files beside the schema by their own names.
@@ -222,13 +220,10 @@ impl Library for Disk {
                 )
             })?;
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-            taken.push((location.to_owned(), found.clone()));
+            taken.insert((location.to_owned(), found.clone()));
             return Ok(found);
         }
-        if is_file_address(location) || location.is_empty() {
-            return Err(BESIDE.to_owned());
-        }
-        if location.starts_with(['/', '\\']) {
+        if is_file_address(location) || location.is_empty() || location.starts_with(['/', '\\']) {
             return Err(BESIDE.to_owned());
         }
         self.within(from, location)

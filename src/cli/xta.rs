@@ -370,9 +370,7 @@ async fn report(global: &Global, at: &At, id: &str, out: &mut Output) -> Result<
 /// What a server did not do: not reached it cannot run, refused the answer is no.
 fn no(trouble: &Trouble, out: &mut Output) -> Result<Exit, CliError> {
     if let Trouble::Unreached(why) = trouble {
-        return Err(CliError::Usage(
-            why.to_string().replace("tried again by itself; ask", "try again, and ask"),
-        ));
+        return Err(CliError::Usage(why.once()));
     }
     out.say(&trouble.to_string())?;
     out.value(&json!({ "trouble": trouble.to_string(), "turn": trouble.turn() }))?;

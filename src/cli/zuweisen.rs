@@ -25,7 +25,7 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     let fit = stage::running(global, out)?;
     let amt = office(&fit, clock, &args.amt)?;
-    let store = stage::write_store(global, out)?;
+    let store = stage::opened(global, &fit, false)?;
     let known = vorgang::one(&*store, clock, args.id, &None, &args.reason).await?;
     let Some(nummer) = known.and_then(|one| one.nummer) else {
         let text = format!("no Vorgang with id {}; see `drehscheibe vorgang list`", args.id);

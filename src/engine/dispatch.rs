@@ -399,8 +399,8 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
             report(&due.destination, due.attempts, &ended);
         }
         core.points.reach(Point::AfterSettle)?;
-        if let Leaves::Anew(vorgang) = leaves
-            && let Err(error) = unsent::run_anew(core, (due.id, due.cause, vorgang)).await
+        if let Leaves::Anew(answer) = leaves
+            && let Err(error) = unsent::run_anew(core, due.id, answer).await
         {
             // It is looked at again when it is due.
             core.store_failed(&error);

@@ -163,14 +163,14 @@ fn admitted(set: &PlanSet, ground: &Ground) -> Option<Partner> {
     partner.holds(now).then(|| partner.clone())
 }
 
+/// Whose entry it came in by.
+fn mandant_of(ground: &Ground) -> String {
+    let bound = ground.set.by_binding(&ground.envelope.head.binding).next();
+    bound.map(|(_, binding)| binding.mandant.clone()).unwrap_or_default()
+}
+
 fn denied(ground: Ground, cause: &str) -> Opened {
-    let mandant = ground
-        .set
-        .by_binding(&ground.envelope.head.binding)
-        .next()
-        .map(|(_, binding)| binding.mandant.clone())
-        .unwrap_or_default();
-    let sender = Sender { mandant, ..Sender::default() };
+    let sender = Sender { mandant: mandant_of(&ground), ..Sender::default() };
     let settled = Settled {
         state: Inbound::Denied,
         cause: Some(cause.to_owned()),
@@ -187,11 +187,9 @@ fn denied(ground: Ground, cause: &str) -> Opened {
 
 /// What was taken once and runs again, when its sender is not admitted there any more.
 fn not_admitted_now(ground: Ground) -> Opened {
-    let key = &ground.envelope.head.binding;
-    let mandant = ground.set.by_binding(key).next().map(|(_, binding)| binding.mandant.clone());
     let id = ground.envelope.head.partner.as_ref().map(|partner| partner.id.clone()).unwrap_or_default();
     let known = ground.set.partners.get(&id).map(|partner| partner.sender.clone());
-    let sender = known.unwrap_or(Sender { id, mandant: mandant.unwrap_or_default(), ..Sender::default() });
+    let sender = known.unwrap_or_else(|| Sender { id, mandant: mandant_of(&ground), ..Sender::default() });
     let settled = Settled {
         cause: Some("its sender is not admitted here any more".to_owned()),
         next_step: Some(

@@ -5,8 +5,7 @@
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::effects::{Vorgang, VorgangState};
-use crate::register::entscheidung::Fall;
+use crate::effects::Vorgang;
 use crate::register::keys;
 use crate::store::contract::StoreError;
 use crate::store::lane::{Anew, Due, Named, Outcome, Unsent};
@@ -27,12 +26,12 @@ const ANSWER_HER: &str =
     "do not send it: ask the issuing Jugendamt to answer her itself, and let the retention remove this row";
 
 /// Whether a row may leave.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Leaves {
     /// It may.
     Now,
     /// Not as it is: its request is decided anew.
-    Anew(Named),
+    Anew(Unsent),
     /// Not now, or not without a person.
     Not(Outcome),
 }
@@ -49,10 +48,11 @@ enum Old {
 /// Whether this row, which is in hand now, may leave.
 pub async fn may_leave(core: &Core, due: &Due, lane: i64) -> Leaves {
     let Some(vorgang) = due.delivers else { return Leaves::Now };
-    match judged(core, (due.cause, vorgang), Some(lane)).await {
-        Ok((None, _)) => Leaves::Now,
-        Ok((Some(old), outcome)) => match (outcome, old) {
-            (Anew::Runs, _) => Leaves::Anew(vorgang),
+    let answer = answer(core, due.cause, vorgang);
+    match judged(core, &answer, Some(lane)).await {
+        Ok(None) => Leaves::Now,
+        Ok(Some((old, outcome))) => match (outcome, old) {
+            (Anew::Runs, _) => Leaves::Anew(answer),
             (Anew::Busy, _) => Leaves::Not(later(core, "another row of this answer is in somebody's hand")),
             // It was issued: a repeat says what was said before.
             (Anew::Left, Old::Aged) => Leaves::Now,
@@ -68,10 +68,14 @@ pub fn aged(core: &Core) -> Outcome {
     later(core, "it lay here; its request is decided anew before it leaves")
 }
 
+fn answer(core: &Core, cause: Uuid, vorgang: Named) -> Unsent {
+    Unsent { cause, vorgang, beside: core.set.load().beside.clone() }
+}
+
 /// Decides the request of an answer anew, once nobody has its row in hand.
-pub async fn run_anew(core: &Core, (row, cause, vorgang): (Uuid, Uuid, Named)) -> Result<Anew, StoreError> {
-    let unsent = Unsent { cause, vorgang, beside: core.set.load().beside.clone() };
-    let outcome = core.store.run_anew(unsent, row, core.clock.now()).await?;
+pub async fn run_anew(core: &Core, row: Uuid, answer: Unsent) -> Result<Anew, StoreError> {
+    let cause = answer.cause;
+    let outcome = core.store.run_anew(answer, row, core.clock.now()).await?;
     if outcome == Anew::Runs {
         tracing::info!(id = %row, cause = %cause, "decided anew before it leaves");
         core.woken.notify_one();
@@ -86,39 +90,28 @@ pub async fn may_be_handed_out(core: &Core, row: Uuid) -> Result<bool, Busy> {
         busy("the store cannot be used now")
     };
     let Some((cause, vorgang)) = core.store.answer_of(row).await.map_err(failed)? else { return Ok(true) };
-    match judged(core, (cause, vorgang), None).await? {
-        (None, _) | (Some(Old::Aged), Anew::Left | Anew::Busy) => Ok(true),
-        (Some(_), Anew::Runs) => run_anew(core, (row, cause, vorgang)).await.map(|_| false).map_err(failed),
-        (Some(_), Anew::Left | Anew::Busy | Anew::Gone) => Ok(false),
+    let answer = answer(core, cause, vorgang);
+    match judged(core, &answer, None).await? {
+        None | Some((Old::Aged, Anew::Left | Anew::Busy)) => Ok(true),
+        Some((_, Anew::Runs)) => run_anew(core, row, answer).await.map(|_| false).map_err(failed),
+        Some((_, Anew::Left | Anew::Busy | Anew::Gone)) => Ok(false),
     }
 }
 
-/// Why the answer may not leave as it is, and what would become of it; nothing is asked of what is no Negativauskunft.
-async fn judged(
-    core: &Core,
-    (cause, key): (Uuid, Named),
-    held: Option<i64>,
-) -> Result<(Option<Old>, Anew), Busy> {
-    let Some(negativ) = negativ(core, cause).await? else { return Ok((None, Anew::Left)) };
-    let unsent = Unsent { cause, vorgang: key, beside: core.set.load().beside.clone() };
-    let lies = core.store.lies(unsent, held).await.map_err(|_| busy("the store cannot be read now"))?;
+/// Why an answer may not leave as it is, and what would become of it; `None` where it may. Nothing more is asked of what is no Negativauskunft.
+async fn judged(core: &Core, answer: &Unsent, held: Option<i64>) -> Result<Option<(Old, Anew)>, Busy> {
+    let lies = core.store.lies(answer.clone(), held).await;
+    let lies = lies.map_err(|_| busy("the store cannot be read now"))?;
+    // What an office answered was caused by its delivery, not by the request: it is the office's word.
+    let own = |one: &Vorgang| one.is_negativ() && one.akte.nummer == Some(answer.cause);
+    let Some(negativ) = lies.vorgang.filter(own) else { return Ok(None) };
     // The office of one that was contradicted while it could not be taken back has its task.
     let told = standing::vorgang(core, keys::widerspruch(negativ.id)).await?;
     let old = match told.is_some() {
         true => Some(Old::Contradicted),
         false => (lies.spoken_against || !is_fresh(core, &negativ)).then_some(Old::Aged),
     };
-    Ok((old, lies.anew))
-}
-
-/// The Vorgang of this request, where it was answered by a Negativauskunft that is not delivered.
-async fn negativ(core: &Core, cause: Uuid) -> Result<Option<Vorgang>, Busy> {
-    // What an office answered has no such entry: it is the office's word.
-    let Some(alias) = standing::vorgang(core, keys::nummer(cause)).await? else { return Ok(None) };
-    let known = alias.akte.transaktionsid.as_deref().unwrap_or_default();
-    let vorgang = standing::vorgang(core, keys::vorgang(&alias.akte.partner, known)).await?;
-    let stands = |one: &Vorgang| one.akte.fall == Some(Fall::A) && one.state == VorgangState::Entschieden;
-    Ok(vorgang.filter(stands))
+    Ok(old.map(|old| (old, lies.anew)))
 }
 
 fn is_fresh(core: &Core, vorgang: &Vorgang) -> bool {

@@ -228,7 +228,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::pipeline::testing::{bench, message, platform, standards};
+    use crate::pipeline::testing::{bench, building, message, platform};
     use crate::register::aemter::{Aemter, Amt, Gebiet};
     use crate::register::gemeinden::Gemeinden;
     use crate::register::record::Angaben;
@@ -270,17 +270,10 @@ mod tests {
     }
 
     fn with<T>(tafeln: Tafeln, build: impl FnOnce(&Building<'_>) -> T) -> T {
-        let (standards, mut platform) = (standards(), platform());
+        let mut platform = platform();
         platform["kennung"] = json!("040110000000");
-        build(&Building {
-            standards: &standards,
-            platform: &platform,
-            addressees: vec![],
-            ways: &[],
-            give_up_after: Default::default(),
-            reach: Default::default(),
-            tafeln: Arc::new(tafeln),
-            texte: Default::default(),
+        building(|building| {
+            build(&Building { platform: &platform, tafeln: Arc::new(tafeln), ..building.clone() })
         })
     }
 

@@ -69,9 +69,10 @@ pub fn beilagen(
     let referenz = sending::nummer(message).to_string();
     let datum = aemter::tag(message.now());
     let issuer = entscheidung.wohnort_amt.as_deref();
+    let angaben = || ours(&Fehlt::Angaben);
     let fakten = || {
-        let satz = registersatz(message).ok_or(Fehlt::Angaben).map_err(|fehlt| ours(&fehlt))?;
-        let name = amt(tafeln, entscheidung).ok_or(Fehlt::Angaben).map_err(|fehlt| ours(&fehlt))?;
+        let satz = registersatz(message).ok_or_else(angaben)?;
+        let name = amt(tafeln, entscheidung).ok_or_else(angaben)?;
         Fakten::of(satz, (&referenz, &name), (datum, aemter::tag(entscheidung.stand)))
             .map_err(|fehlt| ours(&fehlt))
     };

@@ -398,16 +398,7 @@ mod tests {
                 let identities = identities.iter().map(|key| (*key).to_owned()).collect();
                 reach.identities.insert("jugendamt-bremen".into(), identities);
                 let (reach, tafeln) = (reach.into(), tafeln.clone().into());
-                build(
-                    &settings,
-                    &Building {
-                        reach,
-                        tafeln,
-                        addressees: Vec::new(),
-                        texte: building.texte.clone(),
-                        ..*building
-                    },
-                )
+                build(&settings, &Building { reach, tafeln, ..building.clone() })
             });
             step.unwrap().apply(&mut message, &mut bench()).unwrap();
             let (_, record) = bench().reader.open(message.built["antwort"].body.clone()).unwrap();

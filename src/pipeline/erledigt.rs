@@ -511,18 +511,7 @@ mod tests {
             notice(ONE, &mut world);
             world.get_mut(&GuardKey(keys::hinweis(ONE))).unwrap().akte.ort = ort.map(str::to_owned);
             let step = building(|building| {
-                let reach = building.reach.clone();
-                let tafeln = tafeln.clone();
-                build(
-                    &json!({}),
-                    &Building {
-                        tafeln,
-                        reach,
-                        addressees: Vec::new(),
-                        texte: building.texte.clone(),
-                        ..*building
-                    },
-                )
+                build(&json!({}), &Building { tafeln: tafeln.clone(), ..building.clone() })
             });
             let mut message = message();
             message.sender.id = from.into();

@@ -74,10 +74,10 @@ pub fn beside(standards: &dyn Standards) -> Arc<[String]> {
 }
 
 /// What is asked to take back an answer that is not delivered; `None` of what is being decided anew already.
-fn take_back(beside: &Arc<[String]>, vorgang: &Vorgang) -> Option<TakeBack> {
+pub fn take_back(beside: &Arc<[String]>, vorgang: &Vorgang, then: Then) -> Option<TakeBack> {
     let decided = vorgang.state == VorgangState::Entschieden;
     let (cause, vorgang) = (vorgang.akte.nummer?, key_of(&vorgang.akte)?);
-    decided.then(|| TakeBack { cause, vorgang, beside: beside.clone(), then: Then::Anew })
+    decided.then(|| TakeBack { cause, vorgang, beside: beside.clone(), then })
 }
 
 /// The record with an Eintragung that a delivery brings into the mirror, and the keys under which it will stand there.
@@ -113,7 +113,7 @@ impl Step for Gegenprobe {
         for vorgang in issued.values() {
             questions.push(Question::Vorgang(keys::widerspruch(vorgang.id)));
             questions.extend(vorgang.akte.satz.map(|satz| Question::Mirror(keys::satz(satz))));
-            questions.extend(take_back(&self.beside, vorgang).map(Question::Unsent));
+            questions.extend(take_back(&self.beside, vorgang, Then::Anew).map(Question::Unsent));
         }
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
@@ -129,7 +129,7 @@ impl Step for Gegenprobe {
                 Some(Some(Fact::Mirror(records))) => records,
                 Some(_) => return Err(other()),
             };
-            let back = take_back(&self.beside, &vorgang);
+            let back = take_back(&self.beside, &vorgang, Then::Anew);
             let unsent = match back.as_ref().map(|_| answers.next()) {
                 None => false,
                 Some(Some(Fact::Unsent(unsent))) => unsent,
@@ -414,17 +414,7 @@ mod tests {
             let old = amt("jugendamt-hamburg", Some(last), Some("jugendamt-bremen"));
             tafeln.aemter.aemter = vec![old, amt("jugendamt-bremen", None, None)];
             let step = building(|building| {
-                let (tafeln, reach) = (Arc::new(tafeln.clone()), building.reach.clone());
-                build(
-                    &json!({}),
-                    &Building {
-                        tafeln,
-                        reach,
-                        addressees: Vec::new(),
-                        texte: building.texte.clone(),
-                        ..*building
-                    },
-                )
+                build(&json!({}), &Building { tafeln: Arc::new(tafeln.clone()), ..building.clone() })
             });
             let mut message = delivered(|_| ());
             run_step(&*step.unwrap(), &mut message, &[auskunft(|_| ())], &[], &[]);

@@ -272,18 +272,7 @@ mod tests {
             kind.register_ars = ars.map(str::to_owned);
             kind.geburtsstaat = staat.map(str::to_owned);
             let step = building(|building| {
-                let tafeln = tafeln.clone();
-                let reach = building.reach.clone();
-                build(
-                    &json!({}),
-                    &Building {
-                        tafeln,
-                        reach,
-                        addressees: Vec::new(),
-                        texte: building.texte.clone(),
-                        ..*building
-                    },
-                )
+                build(&json!({}), &Building { tafeln: tafeln.clone(), ..building.clone() })
             })
             .unwrap();
             assert_eq!(step.apply(&mut message, &mut bench()), Ok(Flow::Next));
@@ -298,20 +287,7 @@ mod tests {
         tafeln.aemter.aemter = vec![Amt { id: "jugendamt-bremen".into(), gebiete, ..Amt::default() }];
         tafeln.gemeinden.add(falten("Bremen"), "040110000000");
         let tafeln = Arc::new(tafeln);
-        let step = building(|building| {
-            let reach = building.reach.clone();
-            build(
-                &json!({}),
-                &Building {
-                    tafeln,
-                    reach,
-                    addressees: Vec::new(),
-                    texte: building.texte.clone(),
-                    ..*building
-                },
-            )
-        })
-        .unwrap();
+        let step = building(|building| build(&json!({}), &Building { tafeln, ..building.clone() })).unwrap();
         let mut message = notice(true);
         let flow =
             answering(&mut message, |message| step.apply(message, &mut bench()), |_| Fact::Vorgang(None));

@@ -314,16 +314,7 @@ mod tests {
             let step = building(|b| {
                 let mut reach = crate::pipeline::testing::reach();
                 reach.connected.insert(("brief".into(), "jugendamt-bremen".into()));
-                let building = Building {
-                    standards: b.standards,
-                    platform: b.platform,
-                    addressees: Vec::new(),
-                    ways,
-                    give_up_after: b.give_up_after,
-                    reach: Arc::new(reach),
-                    tafeln: b.tafeln.clone(),
-                    texte: b.texte.clone(),
-                };
+                let building = Building { ways, reach: Arc::new(reach), ..b.clone() };
                 build(&json!({ "to": "wohnort", "message": "klaerfall" }), &building).unwrap()
             });
             while let Ok(Flow::Ask(questions)) = step.apply(&mut message, &mut bench()) {

@@ -340,20 +340,8 @@ mod tests {
     }
 
     fn run(message: &mut Message) -> Result<Flow, Trouble> {
-        let step = building(|building| {
-            let reach = building.reach.clone();
-            build(
-                &json!({}),
-                &Building {
-                    tafeln: tafeln(),
-                    reach,
-                    addressees: Vec::new(),
-                    texte: building.texte.clone(),
-                    ..*building
-                },
-            )
-        })
-        .unwrap();
+        let step = building(|building| build(&json!({}), &Building { tafeln: tafeln(), ..building.clone() }))
+            .unwrap();
         answering(message, |message| step.apply(message, &mut bench()), |_| Fact::Vorgang(None))
     }
 
@@ -470,20 +458,8 @@ mod tests {
 
     #[test]
     fn whoever_says_less_protects_no_less() {
-        let step = building(|building| {
-            let reach = building.reach.clone();
-            build(
-                &json!({}),
-                &Building {
-                    tafeln: tafeln(),
-                    reach,
-                    addressees: Vec::new(),
-                    texte: building.texte.clone(),
-                    ..*building
-                },
-            )
-        })
-        .unwrap();
+        let step = building(|building| build(&json!({}), &Building { tafeln: tafeln(), ..building.clone() }))
+            .unwrap();
         for left_out in 0..1_u32 << 11 {
             let out = |bit: u32| left_out & (1 << bit) != 0;
             let mut child = kind((!out(0)).then_some(if out(10) { "Brehmen" } else { "Bremen" }));

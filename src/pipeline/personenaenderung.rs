@@ -334,20 +334,8 @@ mod tests {
         mirror: &[Stored],
         open: &dyn Fn(&SearchKey) -> Option<Vorgang>,
     ) -> Result<Flow, Trouble> {
-        let step = building(|building| {
-            let reach = building.reach.clone();
-            build(
-                &json!({}),
-                &Building {
-                    tafeln: tafeln(),
-                    reach,
-                    addressees: Vec::new(),
-                    texte: building.texte.clone(),
-                    ..*building
-                },
-            )
-        })
-        .unwrap();
+        let step = building(|building| build(&json!({}), &Building { tafeln: tafeln(), ..building.clone() }))
+            .unwrap();
         for _ in 0..3 {
             let Flow::Ask(questions) = step.apply(message, &mut bench())? else { return Ok(Flow::Next) };
             let fact = |question: &Question| match question {

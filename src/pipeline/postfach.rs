@@ -491,7 +491,7 @@ mod tests {
         }
     }
 
-    /// A step with the texts that are shipped with the product, and a way by post.
+    /// A step with one text for each document, and a way by post.
     fn writing(more: &Value) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
         let mut settings = json!({ "to": "mutter", "document": "schreiben" });
         for (key, value) in more.as_object().unwrap() {
@@ -505,8 +505,7 @@ mod tests {
         let (texte, tafeln) = (Arc::new(texte()), Arc::new(tafeln()));
         building(|building| {
             let (reach, ways) = (Arc::new(reach), [wish("kasten"), wish("brief")]);
-            let addressees = Vec::new();
-            build(&settings, &Building { reach, ways: &ways, texte, tafeln, addressees, ..*building })
+            build(&settings, &Building { reach, ways: &ways, texte, tafeln, ..building.clone() })
         })
     }
 
@@ -651,19 +650,7 @@ mod tests {
             if let Some(cover) = cover {
                 settings["cover"] = json!(cover);
             }
-            let faults = building(|building| {
-                let addressees = Vec::new();
-                build(
-                    &settings,
-                    &Building {
-                        texte,
-                        addressees,
-                        reach: building.reach.clone(),
-                        tafeln: building.tafeln.clone(),
-                        ..*building
-                    },
-                )
-            });
+            let faults = building(|building| build(&settings, &Building { texte, ..building.clone() }));
             assert_eq!(faults.err().unwrap().len(), 1);
         }
     }

@@ -116,19 +116,11 @@ mod tests {
     fn a_wrong_platform_block_is_found_when_built() {
         let mut wrong = platform();
         wrong["anschrift"].as_object_mut().unwrap().remove("postleitzahl");
-        let standards = standards();
-        let building = Building {
-            standards: &standards,
-            platform: &wrong,
-            addressees: vec![],
-            ways: &[],
-            give_up_after: std::time::Duration::from_secs(60),
-            reach: Default::default(),
-            tafeln: Default::default(),
-            texte: Default::default(),
-        };
-        let faults = build(&json!({}), &building).err().unwrap();
-        assert!(faults[0].text.contains("platform"), "{}", faults[0].text);
-        assert_eq!(build(&json!({ "to": 1 }), &building).err().unwrap()[0].path, "/to");
+        building(|building| {
+            let building = Building { platform: &wrong, ..building.clone() };
+            let faults = build(&json!({}), &building).err().unwrap();
+            assert!(faults[0].text.contains("platform"), "{}", faults[0].text);
+            assert_eq!(build(&json!({ "to": 1 }), &building).err().unwrap()[0].path, "/to");
+        });
     }
 }

@@ -173,6 +173,7 @@ pub struct WishedWay {
 }
 
 /// What a step may be built with.
+#[derive(Clone)]
 pub struct Building<'a> {
     /// The standards that are loaded.
     pub standards: &'a dyn crate::xoev::contract::Standards,

@@ -228,13 +228,7 @@ mod tests {
                 let mut reach = Reach::clone(&building.reach);
                 let takes = takes.map(|version| ("xfamilie".to_owned(), version.to_owned()));
                 reach.versions.insert("jugendamt-neu".into(), takes.into_iter().collect());
-                let building = Building {
-                    reach: reach.into(),
-                    tafeln: building.tafeln.clone(),
-                    addressees: Vec::new(),
-                    texte: building.texte.clone(),
-                    ..*building
-                };
+                let building = Building { reach: reach.into(), ..building.clone() };
                 let partners = BTreeSet::from(["jugendamt-neu", "jugendamt-bremen"]);
                 writing(versions).tried(
                     &building,

@@ -8,11 +8,11 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::effects::{self, Fact, Question, TakeBack, Then, VorgangChange, VorgangState};
+use crate::effects::{self, Fact, Question, Then, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
 use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
-use crate::pipeline::gegenprobe::beside;
+use crate::pipeline::gegenprobe::{beside, take_back};
 use crate::pipeline::settings;
 use crate::pipeline::settle::leads_to;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, NEXT, Place, SettingFault, Step, Trouble};
@@ -250,12 +250,7 @@ fn zurueckziehen(message: &mut Message, named: &str, beside: &Arc<[String]>) -> 
     }
     let Some(Fact::Vorgang(Some(vorgang))) = message.fact(0).cloned() else { return Err(unknown()) };
     let decided = vorgang.state == VorgangState::Entschieden;
-    let back = vorgang.akte.nummer.filter(|_| decided).map(|cause| TakeBack {
-        cause,
-        vorgang: key.clone(),
-        beside: beside.clone(),
-        then: Then::Over,
-    });
+    let back = take_back(beside, &vorgang, Then::Over);
     if let Some(back) = &back {
         questions.push(Question::Unsent(back.clone()));
         if !message.answered(&questions) {
@@ -328,7 +323,7 @@ mod tests {
             for (id, next) in [("jugendamt-alt", "jugendamt-neu"), ("jugendamt-neu", "jugendamt-bremen")] {
                 tafeln.aemter.aemter.push(amt(id, Some(next)));
             }
-            let building = Building { tafeln: Arc::new(tafeln), ..copy(building) };
+            let building = Building { tafeln: Arc::new(tafeln), ..building.clone() };
             build(&json!({ "vorgang": "schliessen", "as": "antwort" }), &building)
         })
         .unwrap();
@@ -347,19 +342,6 @@ mod tests {
                 })
             },
         )
-    }
-
-    fn copy<'a>(building: &Building<'a>) -> Building<'a> {
-        Building {
-            standards: building.standards,
-            platform: building.platform,
-            addressees: Vec::new(),
-            ways: &[],
-            give_up_after: building.give_up_after,
-            reach: building.reach.clone(),
-            tafeln: building.tafeln.clone(),
-            texte: Default::default(),
-        }
     }
 
     fn amt(id: &str, nachfolge: Option<&str>) -> Amt {
@@ -406,7 +388,7 @@ mod tests {
                     let gebiete = if table == Some(id) { vec![own, theirs] } else { vec![own] };
                     tafeln.aemter.aemter.push(Amt { id: id.into(), gebiete, ..Amt::default() });
                 }
-                let building = Building { tafeln: Arc::new(tafeln), ..copy(building) };
+                let building = Building { tafeln: Arc::new(tafeln), ..building.clone() };
                 build(&json!({ "vorgang": "schliessen", "as": "antwort" }), &building)
             })
             .unwrap();

@@ -343,16 +343,7 @@ mod tests {
                     let of = reach.versions.entry((*partner).to_owned()).or_default();
                     of.insert("xfamilie".to_owned(), (*version).to_owned());
                 }
-                let building = Building {
-                    standards: b.standards,
-                    platform: b.platform,
-                    addressees: Vec::new(),
-                    ways: &[],
-                    give_up_after: b.give_up_after,
-                    reach: Arc::new(reach),
-                    tafeln: Arc::new(tafeln),
-                    texte: Default::default(),
-                };
+                let building = Building { reach: Arc::new(reach), tafeln: Arc::new(tafeln), ..b.clone() };
                 build(&json!({}), &building).unwrap()
             });
             let mut message = antrag();

@@ -237,19 +237,14 @@ impl Reader<'_> {
                 format!("`{}` is no key; write `praefix:kennung` such as `jga:04011000`", key.value),
             );
         }
-        let credentials = node
+        let proofs = node
             .get("credentials")
             .map(|node| reading::list(desk, node, "`credentials`"))
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|item| credentials::read(desk, item, self.resolve))
-            .collect();
-        let files = match node.get("credentials").map(|node| &node.kind) {
-            Some(Kind::List(items)) => items.as_slice(),
-            _ => &[],
-        };
-        let files =
-            files.iter().filter_map(|item| item.get("certificate")?.text().map(str::to_owned)).collect();
+            .unwrap_or_default();
+        let credentials =
+            proofs.iter().filter_map(|item| credentials::read(desk, item, self.resolve)).collect();
+        let certificates =
+            proofs.iter().filter_map(|item| item.get("certificate")?.text().map(str::to_owned)).collect();
         let has_credentials = node.get("credentials").is_some();
         let channels = node.get("channels");
         let channels = channels.map(|node| self.channels(&what, node, has_credentials)).unwrap_or_default();
@@ -266,7 +261,7 @@ impl Reader<'_> {
             uses: texts("uses").into_iter().map(|use_| use_.value).collect(),
             versions,
             credentials,
-            certificates: files,
+            certificates,
             channels,
             answers_by,
             answers_written: node.get("answers-by").is_some(),

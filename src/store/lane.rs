@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::effects::Way;
+use crate::effects::{Vorgang, Way};
 use crate::envelope::Envelope;
 use crate::seal::index::Tag;
 use crate::store::contract::{Entry, Stamp};
@@ -306,8 +306,10 @@ pub struct Unsent {
 }
 
 /// How an answer lies here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lies {
+    /// Its Vorgang, where that is kept.
+    pub vorgang: Option<Vorgang>,
     /// What would become of it if it were decided anew.
     pub anew: Anew,
     /// Something was objected under a key that it rests on while it could not be taken back.

@@ -1,5 +1,5 @@
 //! What is asked about ways before somebody decides: which destinations are ahead of rows of the outbox, by whoever removes one, and what a
-//! far end is asked by before a person's word counts. Changes nothing.
+//! far end is asked by before a person's word counts; and that what waits for a destination is tried at once. Never changes the way of a row.
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -220,7 +220,7 @@ pub fn raise(alarm: Alarm, subject: &str, facts: &[(&'static str, &str)]) {
 }
 
 /// Says that what an alarm called a person for is over: counted, and logged once.
-pub fn ended(alarm: Alarm, subject: &str) {
+fn ended(alarm: Alarm, subject: &str) {
     metric::alarm_ended(alarm.code());
     tracing::info!(target: "drehscheibe::alarm", alarm = alarm.code(), subject, "alarm ended");
 }

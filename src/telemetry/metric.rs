@@ -384,7 +384,7 @@ pub(super) fn alarm(code: &'static str) {
 }
 
 /// The cause of an alarm is over.
-pub fn alarm_ended(code: &'static str) {
+pub(super) fn alarm_ended(code: &'static str) {
     counter!("drehscheibe_alarms_ended_total", "code" => code).increment(1);
 }
 

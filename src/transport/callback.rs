@@ -234,14 +234,9 @@ impl CallbackDestination {
         }
         let client = self.caller.client().await.map_err(not_reached)?;
         let request = client.post(self.url.clone()).headers(self.headers(envelope));
-        let answered = request.body(envelope.body.clone()).send().await;
-        // A call that broke off may have done so behind the document.
-        *shown = match &answered {
-            Ok(_) => true,
-            Err(error) => !is_refused(error) && Unreached::of(error).is_none(),
-        };
-        match answered {
+        match request.body(envelope.body.clone()).send().await {
             Ok(response) => {
+                *shown = true;
                 let status = response.status().as_u16();
                 let retry_after = retry_after(response.headers(), self.caller.now());
                 drain(response).await;
@@ -254,8 +249,13 @@ impl CallbackDestination {
             }
             Err(error) => Err(match self.caller.not_sent(&error) {
                 Some(why) => not_reached(why),
-                None if error.is_timeout() => later("no answer in time", true),
-                None => later("the exchange broke off", true),
+                None => {
+                    // It may have broken off behind the document.
+                    *shown = true;
+                    let cause =
+                        if error.is_timeout() { "no answer in time" } else { "the exchange broke off" };
+                    later(cause, true)
+                }
             }),
         }
     }

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 
 use super::port::Surroundings;
@@ -54,6 +55,18 @@ pub fn builder(connect: Duration) -> reqwest::ClientBuilder {
 /// The client that was begun so.
 pub fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, TlsError> {
     builder.build().map_err(|_| TlsError::Unfit("http client cannot be built by ca and client-certificate"))
+}
+
+/// The octets of an answer; `None` where there are more than so many.
+pub async fn held(reply: &mut reqwest::Response, most: u64) -> Result<Option<Bytes>, reqwest::Error> {
+    let mut octets = BytesMut::new();
+    while let Some(piece) = reply.chunk().await? {
+        if (octets.len() + piece.len()) as u64 > most {
+            return Ok(None);
+        }
+        octets.extend_from_slice(&piece);
+    }
+    Ok(Some(octets.freeze()))
 }
 
 /// What was made of the files.

@@ -5,18 +5,24 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::ids::sha256_hex;
 use super::osci::content::{self, Container, ContentFault, Item};
 use super::osci::envelope::{Envelope, Named, Standing};
 use super::osci::open::Rules;
 use super::osci::report::Report;
 use super::osci_keys::Keys;
 use super::osci_trust::{Author, Known};
+use crate::mime::media::handed_on;
 use crate::mime::reader;
 use crate::xml::encryption::{Allowed, EncryptionFault};
 use crate::xml::limits;
 
 /// Contents of one delivery.
 const MOST: usize = 64;
+/// The largest business document.
+pub const DOCUMENT: usize = 8 << 20;
+/// So much of a part is written into the spool at a time.
+const PIECE: usize = 256 << 10;
 
 /// One content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +33,21 @@ pub struct Content {
     pub media_type: Option<String>,
     /// Its octets.
     pub octets: Bytes,
+}
+
+impl Content {
+    /// Its octets as they are written into the spool.
+    pub fn pieces(&self) -> impl Iterator<Item = Bytes> + use<> {
+        let mut left = self.octets.clone();
+        std::iter::from_fn(move || (!left.is_empty()).then(|| left.split_to(PIECE.min(left.len()))))
+    }
+
+    /// Its name and media type as a part of the delivery: the one of this number, from 0, behind the document.
+    pub fn labels(&self, at: usize) -> (String, &str) {
+        let name = self.name.as_deref().filter(|name| !name.is_empty());
+        let name = name.map_or_else(|| format!("teil-{}", at + 2), |name| name.chars().take(255).collect());
+        (name, handed_on(self.media_type.as_deref().unwrap_or("application/octet-stream")))
+    }
 }
 
 /// What was gathered.
@@ -40,6 +61,32 @@ pub struct Gathered {
     pub times: Vec<String>,
     /// Whether something is for other readers only.
     pub closed: bool,
+}
+
+impl Gathered {
+    /// What is kept of the protocol: the id of the delivery, under which certificates it was signed, and when.
+    pub fn protocol_ids(
+        &self,
+        message_id: Option<&str>,
+        intermediary: Option<String>,
+    ) -> impl Iterator<Item = (String, String)> {
+        let id = message_id.map(|id| ("osci.message-id", bounded(id)));
+        let intermediary = intermediary.map(|signer| ("osci.intermediary", signer));
+        let authors = self.signers.iter().map(|signer| ("osci.author", signer.clone()));
+        let times = self.times.iter().map(|time| ("osci.signing-time", bounded(time)));
+        let all = id.into_iter().chain(intermediary).chain(authors).chain(times);
+        all.map(|(name, value)| (name.to_owned(), value))
+    }
+}
+
+/// Under which a delivery is known: by its sender and the id of its intermediary, as a hash, because that is foreign text.
+pub fn transport_id(partner: &str, message_id: &str) -> String {
+    format!("{partner}:osci-{}", sha256_hex(message_id.as_bytes()))
+}
+
+/// Foreign text as it is kept: bounded.
+pub fn bounded(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// By what deliveries are judged.

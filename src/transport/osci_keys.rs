@@ -166,7 +166,7 @@ impl Keys {
     }
 
     /// Its certificates with what each is called.
-    pub fn certificates(&self) -> Vec<(String, &Certificate)> {
+    fn certificates(&self) -> Vec<(String, &Certificate)> {
         let openers = self.openers.iter().enumerate();
         let openers = openers.map(|(nth, opener)| (format!("keys/cipher/{nth}"), &opener.certificate));
         std::iter::once(("keys/signature".to_owned(), self.signature())).chain(openers).collect()
@@ -228,7 +228,7 @@ pub fn read_once(settings: &KeySettings) -> Result<Keys, KeysFault> {
 /// The keys that hold now.
 pub struct Keyring {
     part: String,
-    watched: Arc<Watched<Keys, KeysFault>>,
+    watched: Watched<Keys, KeysFault>,
     looked: Mutex<Tick>,
 }
 
@@ -238,7 +238,7 @@ impl Keyring {
         let files = settings.files();
         let watched = Watched::open(files, Box::new(move |files, _| make(files, &settings)))?;
         let (part, looked) = (format!("osci keys {connection}"), Mutex::new(Tick::now()));
-        Ok(Keyring { part, watched: Arc::new(watched), looked })
+        Ok(Keyring { part, watched, looked })
     }
 
     /// What holds now, looked at anew where that was some time ago. Blocks for as long as reading the files does.
@@ -272,11 +272,6 @@ impl Keyring {
         self.watched.current()
     }
 
-    /// What was read last.
-    pub fn now(&self) -> Arc<Keys> {
-        self.watched.current()
-    }
-
     /// Nobody is to wait any more for what is said of them.
     pub fn gone(&self, parts: &Parts) {
         parts.gone(&self.part);
@@ -292,10 +287,9 @@ pub fn terms(what: &str, certificate: &Certificate, now: Timestamp) -> (bool, St
 
 /// What `doctor` says of the keys of the house: whether each is fit.
 pub fn told_of_keys(name: &str, keys: KeySettings, (config, now): (&Path, Timestamp)) -> Vec<(bool, String)> {
-    match Keyring::open(name, keys.below(config)) {
-        Ok(ring) => {
-            let current = ring.now();
-            let certificates = current.certificates();
+    match read_once(&keys.below(config)) {
+        Ok(keys) => {
+            let certificates = keys.certificates();
             certificates.iter().map(|(what, one)| terms(&format!("{name}: {what}"), one, now)).collect()
         }
         Err(fault) => vec![(false, format!("{name}: keys/{fault}"))],

@@ -18,9 +18,8 @@ use async_trait::async_trait;
 use super::http::HttpSource;
 use super::osci_keys::Keyring;
 use super::osci_trust::{Book, PinSettings, further_of_pins};
-use super::port::{Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
+use super::port::{self, Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
 use super::settings::{check, read, schema_of};
-use super::{osci_keys, port};
 use recipient::Recipient;
 use settings::{Settings, further};
 
@@ -45,7 +44,6 @@ pub const ENTRY: Entry = Entry {
 /// One passive recipient.
 pub struct OsciSource {
     name: String,
-    keys: osci_keys::KeySettings,
     settings: Arc<Settings>,
     around: Surroundings,
     source: tokio::sync::OnceCell<HttpSource>,
@@ -61,7 +59,6 @@ impl OsciSource {
         let settings: Settings = read(name, written)?;
         Ok(OsciSource {
             name: name.to_owned(),
-            keys: settings.keys.clone().below(&around.config),
             settings: Arc::new(settings),
             around: around.clone(),
             source: tokio::sync::OnceCell::new(),
@@ -77,7 +74,7 @@ impl OsciSource {
     async fn source(&self) -> Result<&HttpSource, SourceError> {
         self.source
             .get_or_try_init(|| async {
-                let (name, keys) = (self.name.clone(), self.keys.clone());
+                let (name, keys) = (self.name.clone(), self.settings.keys.clone().below(&self.around.config));
                 let opened = tokio::task::spawn_blocking(move || Keyring::open(&name, keys)).await;
                 let broken = |text: String| SourceError::Broken(format!("connection {}: {text}", self.name));
                 let ring = opened

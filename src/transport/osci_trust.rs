@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::osci_keys::terms;
+use super::port::account::Account;
 use super::port::{Admission, Surroundings};
 use super::watched;
 use crate::clock::Tick;
@@ -64,6 +66,16 @@ pub struct PinSettings {
     pub policy: Policy,
 }
 
+/// What is pinned in a channel's settings: they may hold more, of which the pins know nothing. A partner that only gets deliveries has no
+/// authors.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Pins {
+    authors: Vec<PathBuf>,
+    cipher: Vec<PathBuf>,
+    policy: Policy,
+}
+
 /// The certificates of one side.
 #[derive(Default)]
 pub struct Pinned {
@@ -99,11 +111,6 @@ impl Pinned {
     /// For which certificate it is encrypted now.
     pub fn cipher(&self, now: Timestamp) -> Option<&Certificate> {
         self.cipher.iter().find(|certificate| self.reads(certificate, now))
-    }
-
-    /// All its certificates.
-    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
-        self.signing.iter().chain(&self.cipher)
     }
 }
 
@@ -157,7 +164,7 @@ pub fn further_of_pins(pins: &PinSettings, faults: &mut Vec<(String, String)>) {
 }
 
 /// Reads a file with certificates, PEM or DER.
-pub fn read(path: &Path) -> Result<Vec<Certificate>, String> {
+fn read(path: &Path) -> Result<Vec<Certificate>, String> {
     let octets = watched::read(path, "certificate").map_err(|fault| fault.to_string())?;
     let file = keys::read(&octets, "").map_err(|fault| fault.to_string())?;
     match file.certificates.is_empty() {
@@ -216,14 +223,15 @@ impl Book {
         let mut all = |paths: &[PathBuf]| {
             let mut found = Vec::new();
             for path in paths {
-                used.push(self.config.join(path));
-                match self.file(path) {
+                let whole = self.config.join(path);
+                match self.file(&whole) {
                     Ok(certificates) => found.extend(certificates),
                     Err((old, cause)) => {
                         found.extend(old);
                         unread.push(format!("{}: {cause}", path.display()));
                     }
                 }
+                used.push(whole);
             }
             found
         };
@@ -234,7 +242,7 @@ impl Book {
             .collect();
         let mut authors = Vec::new();
         for account in admission.accounts.iter().filter(|account| account.connection == self.connection) {
-            let Ok(pins) = PinSettings::deserialize(pins_of(&account.settings)) else { continue };
+            let Ok(pins) = Pins::deserialize(&account.settings) else { continue };
             let pinned = Pinned::new(all(&pins.authors), all(&pins.cipher), pins.policy);
             authors.push(Author { partner: account.partner.clone(), pinned });
         }
@@ -245,14 +253,13 @@ impl Book {
 
     /// The certificates of a file; where it cannot be read those that it had before, and why.
     fn file(&self, path: &Path) -> Result<Vec<Certificate>, (Vec<Certificate>, String)> {
-        let path = self.config.join(path);
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        match read(&path) {
+        match read(path) {
             Ok(certificates) => {
-                files.insert(path, certificates.clone());
+                files.insert(path.to_owned(), certificates.clone());
                 Ok(certificates)
             }
-            Err(cause) => Err((files.get(&path).cloned().unwrap_or_default(), cause)),
+            Err(cause) => Err((files.get(path).cloned().unwrap_or_default(), cause)),
         }
     }
 
@@ -277,27 +284,38 @@ impl Book {
     }
 }
 
-/// What is pinned in a channel's settings: they may hold more, of which the pins know nothing.
-fn pins_of(settings: &serde_json::Value) -> serde_json::Value {
-    let mut pins = serde_json::Map::new();
-    for key in ["authors", "cipher", "policy"] {
-        if let Some(value) = settings.get(key) {
-            pins.insert(key.to_owned(), value.clone());
-        }
+/// What `doctor` says of the pinned certificates of a connection, of intermediaries with what each is called and of its partners: whether each
+/// file can be read and is in its term.
+pub fn told_of_pins<'s>(
+    name: &str,
+    intermediaries: impl IntoIterator<Item = (String, &'s IntermediarySettings)>,
+    accounts: &[Account],
+    (config, now): (&Path, Timestamp),
+) -> Vec<(bool, String)> {
+    let mut all = Vec::new();
+    for (what, written) in intermediaries {
+        all.extend(told(config, &what, written.signature.iter().chain(&written.cipher), now));
     }
-    // A partner that only gets deliveries has no authors.
-    pins.entry("authors").or_insert_with(|| serde_json::Value::Array(Vec::new()));
-    serde_json::Value::Object(pins)
+    for account in accounts.iter().filter(|account| account.connection == name) {
+        let Ok(pins) = Pins::deserialize(&account.settings) else { continue };
+        let what = format!("{name}: {}", account.partner);
+        all.extend(told(config, &what, pins.authors.iter().chain(&pins.cipher), now));
+    }
+    all
 }
 
-/// What `doctor` says of files with certificates: whether each can be read and is in its term.
-pub fn told(config: &Path, what: &str, files: &[PathBuf], now: Timestamp) -> Vec<(bool, String)> {
+fn told<'p>(
+    config: &Path,
+    what: &str,
+    files: impl Iterator<Item = &'p PathBuf>,
+    now: Timestamp,
+) -> Vec<(bool, String)> {
     let mut told = Vec::new();
     for path in files {
         match read(&config.join(path)) {
             Ok(certificates) => {
                 let said = format!("{what} {}", path.display());
-                told.extend(certificates.iter().map(|one| super::osci_keys::terms(&said, one, now)));
+                told.extend(certificates.iter().map(|one| terms(&said, one, now)));
             }
             Err(cause) => told.push((false, format!("{what} {}: {cause}", path.display()))),
         }

@@ -1,4 +1,5 @@
-//! What every side of OSCI at work needs: the Ids under which certificates are named, random values, moments as OSCI writes them.
+//! What every side of OSCI at work needs: the Ids under which certificates are named, random values, moments as OSCI writes them, and the
+//! octets of a whole message with what is random in them.
 //! It never names a person: Ids are made of roles, hashes and random numbers.
 
 use aws_lc_rs::rand;
@@ -8,8 +9,10 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::osci::envelope::Named;
-use super::osci::write::{Profile, Secrets, WriteFault};
+use super::osci::message::Message;
+use super::osci::write::{self, Beside, Profile, Secrets, WriteFault};
 use crate::trust::certificate::Certificate;
+use crate::trust::sign::Signer;
 
 /// Whose certificate it is, as the names of elements and the Ids of the libraries have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +67,7 @@ pub fn challenge() -> Result<String, WriteFault> {
 }
 
 /// A boundary that stands in no part.
-pub fn boundary() -> Result<String, WriteFault> {
+fn boundary() -> Result<String, WriteFault> {
     Ok(format!("MIME_boundary_{}", hex::encode(random(16)?)))
 }
 
@@ -76,6 +79,23 @@ pub fn fresh_id(prefix: &str) -> Result<String, WriteFault> {
 /// Key and vector of one encryption.
 pub fn secrets(profile: &Profile) -> Result<Secrets, WriteFault> {
     Ok(Secrets { key: Zeroizing::new(random(profile.cipher.key_length())?), iv: random(profile.iv_length)? })
+}
+
+/// The octets of a message with its contents, those in the envelope and those beside it: signed under the certificate that it names by this
+/// Id, encrypted where it has a reader.
+pub fn octets(
+    message: &Message,
+    (package, beside): (Option<&str>, &[Beside<'_>]),
+    signer: (&dyn Signer, &str),
+    reader: Option<&Certificate>,
+    profile: &Profile,
+) -> Result<Vec<u8>, WriteFault> {
+    let envelope = write::envelope(message, package, beside, Some(signer), profile)?;
+    let plain = write::package(&envelope, beside, &boundary()?)?;
+    match reader {
+        Some(reader) => write::encrypt(&plain, reader, &secrets(profile)?, &boundary()?, profile),
+        None => Ok(plain),
+    }
 }
 
 /// A moment as OSCI writes it, to the second.

@@ -2,6 +2,7 @@
 //! No transport knows a standard, a route, a step or a store.
 
 pub mod account;
+pub mod left;
 pub mod mailbox;
 pub mod reach;
 pub mod spot;

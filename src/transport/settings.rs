@@ -45,6 +45,21 @@ impl JsonSchema for Span {
     }
 }
 
+/// How often far ends are asked, where nothing else is written.
+pub fn thirty_seconds() -> Span {
+    Span(Duration::from_secs(30))
+}
+
+/// For how long asking may fail until a person is called, where nothing else is written.
+pub fn fifteen_minutes() -> Span {
+    Span(Duration::from_secs(15 * 60))
+}
+
+/// How long what was sent is followed, where nothing else is written.
+pub fn seven_days() -> Span {
+    Span(Duration::from_secs(7 * 24 * 3600))
+}
+
 /// A secret of a channel, resolved before it comes here; never printed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]

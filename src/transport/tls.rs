@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::sha256_hex;
 use super::port::Stop;
 use super::settings::Span;
-use super::unreached::Unreached;
+use super::unreached::{self, Unreached};
 use super::watched::{self, Files, Named, Unreadable, Watched};
 use crate::clock::Tick;
 use crate::telemetry::alarm::{Alarm, raise};
@@ -323,17 +323,10 @@ impl ClientCertVerifier for Telling {
 
 /// Why a client certificate is refused, in our words.
 fn refused(error: &rustls::Error) -> &'static str {
-    use rustls::CertificateError as Certificate;
-    match error {
-        rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
-            "it has expired"
-        }
-        rustls::Error::InvalidCertificate(
-            Certificate::NotValidYet | Certificate::NotValidYetContext { .. },
-        ) => "it is not valid yet",
-        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => {
-            "it is of an authority that is not named under `client-ca`"
-        }
+    match unreached::of_tls(error) {
+        Some(Unreached::TheirsExpired) => "it has expired",
+        Some(Unreached::TheirsEarly) => "it is not valid yet",
+        Some(Unreached::Authority) => "it is of an authority that is not named under `client-ca`",
         _ => "it cannot be used",
     }
 }
@@ -493,13 +486,8 @@ pub fn only_config(certificate: &Path) -> Result<ClientConfig, TlsError> {
     let role = "certificate";
     let own = certificates(&watched::read(certificate, role)?, role)?.into_iter().next();
     let own = own.ok_or(TlsError::NotPem { role })?;
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|_| TlsError::Unfit("no protocol version usable"))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Only { own, provider: provider() }))
-        .with_no_client_auth();
-    Ok(config)
+    let only = Arc::new(Only { own, provider: provider() });
+    Ok(protocols()?.dangerous().with_custom_certificate_verifier(only).with_no_client_auth())
 }
 
 /// Trusts one certificate, and nothing that it or another one vouches for.

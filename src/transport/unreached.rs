@@ -113,6 +113,20 @@ impl Unreached {
         }
     }
 
+    /// What a command says, which asks once and tries nothing again by itself.
+    pub fn once(self) -> String {
+        self.told(match self {
+            Unreached::Nobody | Unreached::Silent | Unreached::Other => {
+                "try again, and ask who runs it if it lasts"
+            }
+            other => other.next(),
+        })
+    }
+
+    fn told(self, next: &str) -> String {
+        format!("{}; {}: {next}", self.what(), said(self.turn()))
+    }
+
     /// How a part that it stops is told of.
     pub fn failing(self) -> Failing {
         Failing { cause: self.what().to_owned(), next: self.next().to_owned(), turn: self.turn() }
@@ -160,7 +174,7 @@ impl Error for Unreached {}
 
 impl std::fmt::Display for Unreached {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}; {}: {}", self.what(), said(self.turn()), self.next())
+        f.write_str(&self.told(self.next()))
     }
 }
 
@@ -187,7 +201,8 @@ fn of_system(error: &io::Error) -> Option<Unreached> {
     }
 }
 
-fn of_tls(error: &rustls::Error) -> Option<Unreached> {
+/// What an error of TLS says of a certificate, theirs or ours; `None` where it is of none.
+pub fn of_tls(error: &rustls::Error) -> Option<Unreached> {
     Some(match error {
         rustls::Error::InvalidCertificate(why) => match why {
             CertificateError::UnknownIssuer => Unreached::Authority,

@@ -2,24 +2,18 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::support::{Receiver, StageDir, post, root, up};
+use crate::support::{Receiver, StageDir, cli, post, root, up};
 
 const REASON: &str = "Revision 7/2026";
 
-fn run(stage: &StageDir, words: &[&str]) -> (i32, String) {
-    let Output { status, stdout, stderr } = stage.command(words).output().expect("the program starts");
-    let said = String::from_utf8([stdout, stderr].concat()).expect("UTF-8");
-    (status.code().expect("it ended by itself"), said)
-}
-
 fn json(stage: &StageDir, words: &[&str]) -> (i32, Value) {
-    let (code, said) = run(stage, words);
+    let (code, said) = cli(stage, words);
     (code, serde_json::from_str(&said).unwrap_or_else(|fault| panic!("{fault}\n{said}")))
 }
 
@@ -52,11 +46,11 @@ async fn an_auditor_sees_takes_away_and_verifies_and_every_damage_is_named() {
     }
     let (_, listed) = json(&stage, &["messages", "list", "--json"]);
     let id = listed[0]["id"].as_str().expect("an id").to_owned();
-    assert_eq!(run(&stage, &["dry-run", "--message", &id, "--reason", "Rückfrage Bremen"]).0, 0);
-    assert_eq!(run(&stage, &["pause", "route", "registerlieferung", "--reason", "Wartung"]).0, 0);
+    assert_eq!(cli(&stage, &["dry-run", "--message", &id, "--reason", "Rückfrage Bremen"]).0, 0);
+    assert_eq!(cli(&stage, &["pause", "route", "registerlieferung", "--reason", "Wartung"]).0, 0);
 
     // Beside the running process.
-    let (code, said) = run(&stage, &["audit", "verify"]);
+    let (code, said) = cli(&stage, &["audit", "verify"]);
     assert!(code == 0 && said.contains("whole: no gap and no change was found"), "{said}");
     let (code, shown) = json(&stage, &["audit", "show", "--reason", REASON, "--json"]);
     assert_eq!(code, 0);
@@ -84,7 +78,7 @@ async fn an_auditor_sees_takes_away_and_verifies_and_every_damage_is_named() {
     let (_, one) = json(&stage, &narrow);
     assert_eq!(one["changes"].as_array().map(Vec::len), Some(1), "{one}");
     assert_eq!(one["retrievals"], json!([]));
-    let (code, said) = run(&stage, &["audit", "show", "--until", "2020-01-01", "--reason", REASON]);
+    let (code, said) = cli(&stage, &["audit", "show", "--until", "2020-01-01", "--reason", REASON]);
     assert!(code == 0 && said.contains("no such change") && said.contains("no such retrieval"), "{said}");
 
     let out = tempfile::tempdir().expect("a folder");
@@ -92,7 +86,7 @@ async fn an_auditor_sees_takes_away_and_verifies_and_every_damage_is_named() {
     let words = ["audit", "export", "--out", folder.to_str().expect("UTF-8"), "--reason", REASON, "--json"];
     let (code, exported) = json(&stage, &words);
     assert_eq!((code, &exported["faults"]), (0, &0.into()));
-    assert_eq!(run(&stage, &words).0, 2, "nothing is replaced");
+    assert_eq!(cli(&stage, &words).0, 2, "nothing is replaced");
     let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     for name in ["nachweiskette.jsonl", "abrufprotokoll.jsonl", "manifest.json"] {
@@ -105,13 +99,13 @@ async fn an_auditor_sees_takes_away_and_verifies_and_every_damage_is_named() {
 
     let manifest = folder.join("manifest.json");
     let against = ["audit", "verify", "--against", folder.to_str().expect("UTF-8")];
-    let (code, said) = run(&stage, &against);
+    let (code, said) = cli(&stage, &against);
     assert!(code == 0 && said.contains("as in the export"), "what came since is no fault: {said}");
     // Kept alone, as whoever wrote it down elsewhere has it.
     let alone = out.path().join("alone.json");
     std::fs::copy(&manifest, &alone).expect("a copy");
     let by_manifest = ["audit", "verify", "--against", alone.to_str().expect("UTF-8")];
-    let (code, said) = run(&stage, &by_manifest);
+    let (code, said) = cli(&stage, &by_manifest);
     assert!(code == 0 && said.contains("only where the export begins and ends was compared"), "{said}");
     damages(&stage, &by_manifest);
     forged(&stage, &against);
@@ -161,17 +155,17 @@ fn damages(stage: &StageDir, against: &[&str]) {
         UPDATE sqlite_sequence SET seq = 2 WHERE name = 'audit'";
     db.execute_batch(all).expect("the damage");
     assert_eq!(faults(stage), (0, vec![]), "cut off with its number: only an earlier export knows");
-    let (code, said) = run(stage, against);
+    let (code, said) = cli(stage, against);
     assert!(code == 1 && said.contains("what the export ended with is missing"), "{said}");
     db.execute_batch(mend).expect("as it was");
     // All of it away, with its number: what lies in the store speaks against it.
     let emptied = "DELETE FROM audit; DELETE FROM nachweiskette; UPDATE sqlite_sequence SET seq = 0 WHERE name = 'audit'";
     db.execute_batch(emptied).expect("the damage");
-    let (code, said) = run(stage, &["audit", "verify"]);
+    let (code, said) = cli(stage, &["audit", "verify"]);
     assert!(code == 1 && said.contains("its beginning, or all of it, was taken away"), "{said}");
     db.execute_batch(mend).expect("as it was");
     assert_eq!(faults(stage).0, 0);
-    assert_eq!(run(stage, against).0, 0);
+    assert_eq!(cli(stage, against).0, 0);
 }
 
 /// What a person who may write the whole database can do so that the store itself is none the wiser: an earlier export finds each.
@@ -225,11 +219,11 @@ fn forged(stage: &StageDir, against: &[&str]) {
     for (damage, named) in cases {
         db.execute_batch(damage).expect("the damage");
         assert_eq!(faults(stage), (0, vec![]), "the store alone does not show it: {damage}");
-        let (code, said) = run(stage, against);
+        let (code, said) = cli(stage, against);
         assert!(code == 1 && said.contains(named), "{damage}\n{said}");
         db.execute_batch(mend).expect("as it was");
     }
-    let (code, said) = run(stage, against);
+    let (code, said) = cli(stage, against);
     assert_eq!(code, 0, "{said}");
 }
 

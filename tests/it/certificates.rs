@@ -1,19 +1,12 @@
 //! Certificates that end, as an operator learns of them: in time, once, and until they are replaced. The real program.
 
 use std::fs;
-use std::process::Output;
 
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{CertificateParams, KeyPair};
 
-use crate::support::{Receiver, StageDir, until, up};
+use crate::support::{Receiver, StageDir, cli, until, up};
 use crate::transport_support::authority;
-
-fn cli(stage: &StageDir, words: &[&str]) -> (i32, String) {
-    let Output { status, stdout, stderr } = stage.command(words).output().expect("the program starts");
-    let said = String::from_utf8([stdout, stderr].concat()).expect("UTF-8");
-    (status.code().expect("it ended by itself"), said)
-}
 
 /// Lays down a server's certificate that holds for so many days, beside its key.
 fn lay(stage: &StageDir, name: &str, days: i64) {

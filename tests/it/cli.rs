@@ -3,13 +3,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
 use serde_json::Value;
 
-use crate::support::{Receiver, StageDir, free_port, post, root, until, up};
+use crate::support::{Receiver, StageDir, edit, free_port, post, root, until, up};
 
 const REASON: &str = "Probe der Bedienung";
 
@@ -73,12 +72,6 @@ fn own_routes(stage: &mut StageDir, from: &str, to: &str) {
     let shipped = fs::read_to_string(root().join("routes/registerlieferung.yaml")).expect("the route");
     assert!(shipped.contains(from), "{from}");
     fs::write(stage.routes.join("registerlieferung.yaml"), shipped.replace(from, to)).expect("written");
-}
-
-fn edit(file: &Path, from: &str, to: &str) {
-    let text = fs::read_to_string(file).expect("the file");
-    assert!(text.contains(from), "{from}");
-    fs::write(file, text.replace(from, to)).expect("written");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

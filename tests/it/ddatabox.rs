@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::Envelope;
 use drehscheibe::transport::port::{
-    After, Attempt, Busy, Channel, Destination, Followed, Memory, Notes, Progress, Receipt, SendError, Spool,
+    After, Attempt, Busy, Channel, Destination, Followed, Notes, Progress, Receipt, SendError, Spool,
     Withdrawal,
 };
 use drehscheibe::transport::postbox::ddatabox::out::DdataboxDestination;
@@ -20,26 +20,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::ddatabox_server::{CLIENT, ENCRYPTED, Far, Fault, ROOM, USER};
+use crate::osci_peer::Remembered;
 use crate::transport_support::{House, envelope};
 
 const HANDLE: &str = "mailto:zoe@post.example?sms=%2B4915112345678";
 const VORGANG: &str = "01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10";
-
-/// What attempts leave for each other.
-#[derive(Default)]
-struct Left(Mutex<Option<Vec<u8>>>, Option<Vec<u8>>);
-
-#[async_trait]
-impl Memory for Left {
-    fn left(&self) -> Option<&[u8]> {
-        self.1.as_deref()
-    }
-
-    async fn remember(&self, what: &[u8]) -> Result<(), SendError> {
-        *self.0.lock().unwrap() = Some(what.to_owned());
-        Ok(())
-    }
-}
 
 /// Notes that several processes have in common.
 #[derive(Default)]
@@ -127,7 +112,7 @@ impl Setup {
 async fn dispatched(
     to: &DdataboxDestination,
     letter: &Envelope,
-    left: &Left,
+    left: &Remembered,
     in_doubt: bool,
 ) -> Result<Receipt, SendError> {
     assert!(!to.repeat_is_safe());
@@ -207,7 +192,7 @@ async fn what_is_sent_is_what_the_description_says() {
     let description: Value = serde_json::from_str(&text).unwrap();
     let setup = Setup::new().await;
     let (letter, to) = (setup.letter().await, setup.process());
-    let receipt = dispatched(&to, &letter, &Left::default(), false).await.unwrap();
+    let receipt = dispatched(&to, &letter, &Remembered::default(), false).await.unwrap();
     let kept = keep(&receipt);
     to.look_after(&followed(&letter, &receipt, &kept, false)).await.unwrap();
     let Withdrawal::Step { keep } = to.withdraw(&followed(&letter, &receipt, &kept, true)).await.unwrap()
@@ -250,7 +235,7 @@ async fn what_is_sent_is_what_the_description_says() {
 async fn a_letter_is_laid_down_told_of_once_and_collected() {
     let setup = Setup::new().await;
     let (letter, to) = (setup.letter().await, setup.process());
-    let receipt = dispatched(&to, &letter, &Left::default(), false).await.unwrap();
+    let receipt = dispatched(&to, &letter, &Remembered::default(), false).await.unwrap();
     assert_eq!(setup.told(), (1, 1));
     let id = letter.head.id;
     assert_eq!(setup.far.files(), [(VORGANG.to_owned(), format!("Schreiben {id}.pdf"), 150_004)]);
@@ -290,7 +275,7 @@ async fn a_letter_is_laid_down_told_of_once_and_collected() {
     // Another letter of the same Vorgang lies in the same folder, with a link of its own.
     let mut next = letter.clone();
     next.head.id = Uuid::from_u128(9);
-    dispatched(&to, &next, &Left::default(), false).await.unwrap();
+    dispatched(&to, &next, &Remembered::default(), false).await.unwrap();
     assert_eq!(setup.told(), (2, 2));
     let folders: Vec<String> = setup.far.files().into_iter().map(|(folder, ..)| folder).collect();
     assert_eq!(folders, [VORGANG, VORGANG]);
@@ -301,7 +286,7 @@ async fn a_letter_is_laid_down_told_of_once_and_collected() {
 async fn wherever_the_house_ends_she_is_told_once_or_a_person_is_asked() {
     let all = {
         let setup = Setup::new().await;
-        dispatched(&setup.process(), &setup.letter().await, &Left::default(), false).await.unwrap();
+        dispatched(&setup.process(), &setup.letter().await, &Remembered::default(), false).await.unwrap();
         setup.steps()
     };
     let (mut unclear, mut arrived) = (Vec::new(), 0);
@@ -310,7 +295,7 @@ async fn wherever_the_house_ends_she_is_told_once_or_a_person_is_asked() {
             let setup = Setup::new().await;
             let letter = setup.letter().await;
             setup.far.world.lock().unwrap().stop_at = Some((stop, done));
-            let (to, left) = (setup.process(), Arc::new(Left::default()));
+            let (to, left) = (setup.process(), Arc::new(Remembered::default()));
             let going = tokio::spawn({
                 let (letter, left) = (letter.clone(), left.clone());
                 async move { dispatched(&to, &letter, &left, false).await.map(drop) }
@@ -322,8 +307,7 @@ async fn wherever_the_house_ends_she_is_told_once_or_a_person_is_asked() {
                 world.stop_at = None;
                 world.steps[stop - 1]
             };
-            let left = Left(Mutex::default(), left.0.lock().unwrap().clone());
-            let outcome = dispatched(&setup.process(), &letter, &left, true).await;
+            let outcome = dispatched(&setup.process(), &letter, &left.next(), true).await;
             let (mails, texts) = setup.told();
             match outcome {
                 Ok(_) => {
@@ -350,14 +334,14 @@ async fn wherever_the_house_ends_she_is_told_once_or_a_person_is_asked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_the_far_end_answers_has_its_outcome_and_she_is_told_once() {
     use Fault::*;
-    #[derive(Debug, PartialEq)]
+    #[derive(Clone, Copy, Debug, PartialEq)]
     enum Is {
         Later(bool),
         Never,
         Unclear,
         Fine,
     }
-    let before_anybody_knows: &[(Fault, Is)] = &[
+    let before_anybody_knows = [
         (Status(500), Is::Later(true)),
         (After(429, 7), Is::Later(true)),
         (Status(507), Is::Later(false)),
@@ -373,7 +357,7 @@ async fn whatever_the_far_end_answers_has_its_outcome_and_she_is_told_once() {
         (Status(401), Is::Fine),
         (Expired, Is::Fine),
     ];
-    let notice: &[(Fault, Is)] = &[
+    let notice = [
         (Status(500), Is::Unclear),
         (After(429, 7), Is::Later(true)),
         (Status(507), Is::Later(false)),
@@ -390,14 +374,14 @@ async fn whatever_the_far_end_answers_has_its_outcome_and_she_is_told_once() {
     ];
     let mut rounds = Vec::new();
     for step in ["room", "folder", "find", "begin", "piece", "complete", "shares", "share"] {
-        rounds.extend(before_anybody_knows.iter().map(|(fault, is)| (step, fault, is)));
+        rounds.extend(before_anybody_knows.map(|(fault, is)| (step, fault, is)));
     }
-    rounds.extend(notice.iter().map(|(fault, is)| ("mail", fault, is)));
-    let round = |(step, fault, is): (&'static str, &'static Fault, &'static Is)| async move {
+    rounds.extend(notice.map(|(fault, is)| ("mail", fault, is)));
+    let round = |(step, fault, is): (&'static str, Fault, Is)| async move {
         let setup = Setup::new().await;
         let letter = setup.letter().await;
-        setup.far.fail(step, fault.clone());
-        let (to, left) = (setup.process(), Left::default());
+        setup.far.fail(step, fault);
+        let (to, left) = (setup.process(), Remembered::default());
         let outcome = dispatched(&to, &letter, &left, false).await;
         let found = match &outcome {
             Ok(_) => Is::Fine,
@@ -413,9 +397,9 @@ async fn whatever_the_far_end_answers_has_its_outcome_and_she_is_told_once() {
         // A piece that may be there already is refused the second time; a page or an empty answer is as good as the one it expects.
         let odd = step == "piece" && matches!(fault, ErrorIn200);
         if !odd {
-            assert_eq!(&found, is, "{step} {fault:?}: {outcome:?}");
+            assert_eq!(found, is, "{step} {fault:?}: {outcome:?}");
         }
-        let left = Left(Mutex::default(), left.0.lock().unwrap().clone());
+        let left = left.next();
         let sent = match found {
             Is::Fine => outcome,
             Is::Later(_) => dispatched(&to, &letter, &left, false).await,
@@ -435,21 +419,6 @@ async fn whatever_the_far_end_answers_has_its_outcome_and_she_is_told_once() {
         assert_eq!(setup.far.files().len(), 1);
     };
     // They wait for timeouts, not for each other.
-    let rounds: Vec<(&'static str, &'static Fault, &'static Is)> = rounds
-        .into_iter()
-        .map(|(step, fault, is)| {
-            let (fault, is): (&'static Fault, &'static Is) = (
-                Box::leak(Box::new(fault.clone())),
-                match is {
-                    Is::Later(far_end) => Box::leak(Box::new(Is::Later(*far_end))),
-                    Is::Never => &Is::Never,
-                    Is::Unclear => &Is::Unclear,
-                    Is::Fine => &Is::Fine,
-                },
-            );
-            (step, fault, is)
-        })
-        .collect();
     futures_util::stream::iter(rounds).for_each_concurrent(12, round).await;
 }
 
@@ -457,7 +426,7 @@ async fn whatever_the_far_end_answers_has_its_outcome_and_she_is_told_once() {
 async fn a_link_that_gives_way_is_of_no_use_before_it_is_deleted() {
     let setup = Setup::new().await;
     let (letter, to) = (setup.letter().await, setup.process());
-    let receipt = dispatched(&to, &letter, &Left::default(), false).await.unwrap();
+    let receipt = dispatched(&to, &letter, &Remembered::default(), false).await.unwrap();
     let first = keep(&receipt);
     let Withdrawal::Step { keep: locked } =
         to.withdraw(&followed(&letter, &receipt, &first, true)).await.unwrap()
@@ -471,7 +440,7 @@ async fn a_link_that_gives_way_is_of_no_use_before_it_is_deleted() {
             if step == "delete" && matches!(fault, Fault::ErrorIn200) {
                 continue;
             }
-            setup.far.fail(step, fault.clone());
+            setup.far.fail(step, fault);
             let back = to.withdraw(&followed(&letter, &receipt, &locked, true)).await;
             assert!(matches!(back, Err(SendError::Later { .. })), "{step} {fault:?}: {back:?}");
             assert_eq!(setup.far.world.lock().unwrap().shares.len(), 1, "{step} {fault:?}");
@@ -493,7 +462,7 @@ async fn a_link_that_gives_way_is_of_no_use_before_it_is_deleted() {
     // Collected between the step and the deletion it is hers.
     let mut again = letter.clone();
     again.head.id = Uuid::from_u128(3);
-    let receipt = dispatched(&to, &again, &Left::default(), false).await.unwrap();
+    let receipt = dispatched(&to, &again, &Remembered::default(), false).await.unwrap();
     assert!(setup.far.collect().is_some());
     let back = to.withdraw(&followed(&again, &receipt, &keep_locked(&receipt), true)).await.unwrap();
     assert!(matches!(back, Withdrawal::Collected(_)), "{back:?}");
@@ -511,12 +480,12 @@ async fn a_link_that_ended_or_was_told_of_in_doubt_is_made_anew_and_the_old_one_
     let (letter, to) = (setup.letter().await, setup.process());
     setup.far.fail("mail", Fault::DoneSilent);
     assert!(matches!(
-        dispatched(&to, &letter, &Left::default(), false).await,
+        dispatched(&to, &letter, &Remembered::default(), false).await,
         Err(SendError::Unclear { .. })
     ));
     let old = setup.far.world.lock().unwrap().mails[0].0;
     // A person says that it did not arrive: it is sent anew, and what may have arrived is of no use.
-    dispatched(&to, &letter, &Left::default(), false).await.unwrap();
+    dispatched(&to, &letter, &Remembered::default(), false).await.unwrap();
     let world = setup.far.world.lock().unwrap();
     assert_eq!(world.shares.len(), 1);
     assert!(!world.shares.contains_key(&old) && world.mails.len() == 2);
@@ -531,22 +500,25 @@ async fn who_cannot_be_reached_here_is_refused_before_anything_is_laid_down() {
     for handle in [None, Some("handle-1"), Some("mailto:zoe@post.example")] {
         let mut letter = setup.letter().await;
         letter.head.correlation = handle.map(str::to_owned);
-        let outcome = dispatched(&to, &letter, &Left::default(), false).await;
+        let outcome = dispatched(&to, &letter, &Remembered::default(), false).await;
         assert!(matches!(outcome, Err(SendError::Never { .. })), "{handle:?}: {outcome:?}");
     }
     let mut letter = setup.letter().await;
     letter.parts.clear();
-    assert!(matches!(dispatched(&to, &letter, &Left::default(), false).await, Err(SendError::Never { .. })));
+    assert!(matches!(
+        dispatched(&to, &letter, &Remembered::default(), false).await,
+        Err(SendError::Never { .. })
+    ));
     assert_eq!(setup.steps(), 0, "nobody was asked");
     // With a password that was agreed on no number is needed.
     let agreed = Setup { channel: json!({ "room": ROOM, "password": "Vorher-Vereinbart-1" }), ..setup };
     let mut letter = agreed.letter().await;
     letter.head.correlation = Some("mailto:zoe@post.example".to_owned());
-    dispatched(&agreed.process(), &letter, &Left::default(), false).await.unwrap();
+    dispatched(&agreed.process(), &letter, &Remembered::default(), false).await.unwrap();
     assert_eq!(agreed.told(), (1, 0));
     // A room that its users encrypt.
     let sealed = Setup { channel: json!({ "room": ENCRYPTED }), ..agreed };
-    let outcome = dispatched(&sealed.process(), &sealed.letter().await, &Left::default(), false).await;
+    let outcome = dispatched(&sealed.process(), &sealed.letter().await, &Remembered::default(), false).await;
     let Err(SendError::Later { cause, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.contains("Triple-Crypt"), "{cause}");
 }
@@ -556,11 +528,11 @@ async fn another_file_under_its_name_is_not_taken_for_it() {
     let setup = Setup::new().await;
     let (letter, to) = (setup.letter().await, setup.process());
     setup.far.fail("share", Fault::Status(500));
-    assert!(dispatched(&to, &letter, &Left::default(), false).await.is_err());
+    assert!(dispatched(&to, &letter, &Remembered::default(), false).await.is_err());
     for node in setup.far.world.lock().unwrap().nodes.values_mut().filter(|node| node.kind == "file") {
         node.content = b"etwas anderes".to_vec();
     }
-    let outcome = dispatched(&to, &letter, &Left::default(), false).await;
+    let outcome = dispatched(&to, &letter, &Remembered::default(), false).await;
     assert!(matches!(outcome, Err(SendError::Never { .. })), "{outcome:?}");
     assert_eq!(setup.told(), (0, 0));
 }
@@ -577,23 +549,23 @@ async fn what_a_consent_gave_is_exchanged_and_kept_and_two_processes_share_it() 
         letter
     };
     let (one, two) = (setup.process(), setup.process());
-    dispatched(&one, &letter(1), &Left::default(), false).await.unwrap();
+    dispatched(&one, &letter(1), &Remembered::default(), false).await.unwrap();
     // The second one begins later, and with what is written in the configuration it would be refused.
-    dispatched(&two, &letter(2), &Left::default(), false).await.unwrap();
+    dispatched(&two, &letter(2), &Remembered::default(), false).await.unwrap();
     // Both tokens are over: the first one exchanges again what the second one has kept.
     setup.far.fail("room", Fault::Expired);
     setup.far.fail("folder", Fault::Expired);
-    dispatched(&one, &letter(3), &Left::default(), false).await.unwrap();
-    dispatched(&two, &letter(4), &Left::default(), false).await.unwrap();
+    dispatched(&one, &letter(3), &Remembered::default(), false).await.unwrap();
+    dispatched(&two, &letter(4), &Remembered::default(), false).await.unwrap();
     let third = setup.process();
-    dispatched(&third, &letter(5), &Left::default(), false).await.unwrap();
+    dispatched(&third, &letter(5), &Remembered::default(), false).await.unwrap();
     assert_eq!(setup.told(), (5, 5));
     // Withdrawn: a person has to give it anew, and it is said so.
     setup.far.world.lock().unwrap().refresh = None;
-    let outcome = dispatched(&setup.process(), &letter(6), &Left::default(), false).await;
+    let outcome = dispatched(&setup.process(), &letter(6), &Remembered::default(), false).await;
     let Err(SendError::Later { cause, far_end: false, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.contains("consent"), "{cause}");
     setup.far.world.lock().unwrap().refresh = Some("neu".to_owned());
     setup.connection["refresh-token"] = json!("neu");
-    dispatched(&setup.process(), &letter(6), &Left::default(), false).await.unwrap();
+    dispatched(&setup.process(), &letter(6), &Remembered::default(), false).await.unwrap();
 }

@@ -25,7 +25,7 @@ pub const CLIENT: (&str, &str) = ("haus", "geheim-client");
 pub const USER: (&str, &str) = ("technik", "geheim-user");
 
 /// What a step is answered with instead.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Fault {
     /// This status, with an error body.
     Status(u16),
@@ -302,8 +302,16 @@ const BODIES: &[(&str, &[&str], &[&str])] = &[
     ("mail", &["body", "recipients"], &["receiverLanguage"]),
 ];
 
+/// Who has done it, as it is said of everything.
+fn by() -> Value {
+    json!({
+        "id": 3, "userType": "internal", "avatarUuid": "a", "userName": "technik", "firstName": "T", "lastName": "U",
+        "email": "t@haus.example",
+    })
+}
+
 fn node_json(node: &FarNode) -> Value {
-    let by = json!({ "id": 3, "userType": "internal", "avatarUuid": "a", "userName": "technik", "firstName": "T", "lastName": "U", "email": "t@haus.example" });
+    let by = by();
     json!({
         "id": node.id, "referenceId": node.id, "type": node.kind, "name": node.name, "parentId": node.parent,
         "parentPath": "/", "size": node.content.len(), "classification": node.classification,
@@ -314,10 +322,9 @@ fn node_json(node: &FarNode) -> Value {
 }
 
 fn share_json(share: &FarShare) -> Value {
-    let by = json!({ "id": 3, "userType": "internal", "avatarUuid": "a", "userName": "technik", "firstName": "T", "lastName": "U", "email": "t@haus.example" });
     json!({
         "id": share.id, "name": share.name, "nodeId": share.node, "accessKey": share.key,
-        "cntDownloads": share.downloads, "createdAt": "2026-11-21T10:00:00.000Z", "createdBy": by,
+        "cntDownloads": share.downloads, "createdAt": "2026-11-21T10:00:00.000Z", "createdBy": by(),
         "isProtected": !share.password.is_empty(), "expireAt": share.ends.map(|ends| ends.to_string()),
         "maxDownloads": share.most, "internalNotes": share.notes, "nodeType": "file",
     })

@@ -2,23 +2,15 @@
 //! lost nor sent to anybody else, holds up no later apply, outlives a restart, and ends as a person says.
 
 use std::fs;
-use std::path::Path;
-use std::process::Output;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
 use serde_json::Value;
 
-use crate::support::{Receiver, Running, StageDir, post, ready, until, up};
+use crate::support::{Receiver, Running, StageDir, cli, edit, post, ready, until, up};
 
 const REASON: &str = "Partner hat den Vertrag beendet";
 const KITA: &str = "callback:kita-portal-nord";
 const NEUE: &str = "rueckruf:kita-portal-nord";
-
-fn cli(stage: &StageDir, words: &[&str]) -> (i32, String) {
-    let Output { status, stdout, stderr } = stage.command(words).output().expect("the program starts");
-    let said = String::from_utf8([stdout, stderr].concat()).expect("UTF-8");
-    (status.code().expect("it ended by itself"), said)
-}
 
 fn done(stage: &StageDir, words: &[&str]) -> String {
     let (code, said) = cli(stage, words);
@@ -29,12 +21,6 @@ fn done(stage: &StageDir, words: &[&str]) -> String {
 fn json(stage: &StageDir, words: &[&str]) -> Value {
     let said = done(stage, words);
     serde_json::from_str(&said).unwrap_or_else(|fault| panic!("{fault}: {said}"))
-}
-
-fn edit(file: &Path, from: &str, to: &str) {
-    let text = fs::read_to_string(file).expect("the file");
-    assert!(text.contains(from), "{from}");
-    fs::write(file, text.replace(from, to)).expect("written");
 }
 
 async fn deliver(stage: &StageDir, n: u64) {

@@ -3,18 +3,12 @@
 use drehscheibe::cli::sample::{Wish, eintragung};
 use serde_json::Value;
 
-use crate::support::{Receiver, StageDir, post, up};
-
-fn run(stage: &StageDir, words: &[&str]) -> (i32, String) {
-    let output = stage.command(words).output().expect("the program starts");
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
-    (output.status.code().expect("it ended by itself"), said)
-}
+use crate::support::{Receiver, StageDir, cli, post, up};
 
 /// The ids of what is found, in the order of ids: two of one millisecond have no other.
 fn found(stage: &StageDir, words: &[&str]) -> Vec<String> {
     let all = [&["messages", "find", "--json"], words].concat();
-    let (code, said) = run(stage, &all);
+    let (code, said) = cli(stage, &all);
     let listed: Value =
         serde_json::from_str(&said).unwrap_or_else(|fault| panic!("{words:?}: {fault}\n{said}"));
     let listed = listed.as_array().expect("a list");
@@ -37,7 +31,7 @@ async fn a_delivery_is_found_by_whatever_is_known_of_it() {
         assert_eq!(status, 200);
         bodies.push(body);
     }
-    let (_, said) = run(&stage, &["messages", "list", "--json"]);
+    let (_, said) = cli(&stage, &["messages", "list", "--json"]);
     let listed: Value = serde_json::from_str(&said).expect("a list");
     let text = |nth: usize, name: &str| listed[nth][name].as_str().expect("a text").to_owned();
     let all: Vec<String> = (0..3).map(|nth| text(nth, "id")).collect();
@@ -61,12 +55,12 @@ async fn a_delivery_is_found_by_whatever_is_known_of_it() {
             "there is no message type `xfamilie.804` in the packages now; did you mean xfamilie.08",
         ),
     ] {
-        let (code, said) = run(&stage, &[&["messages", "find"][..], &words].concat());
+        let (code, said) = cli(&stage, &[&["messages", "find"][..], &words].concat());
         assert!(code == 1 && said.contains(told), "{said}");
     }
-    let (code, said) = run(&stage, &["messages", "show", "1234"]);
+    let (code, said) = cli(&stage, &["messages", "show", "1234"]);
     assert!(!said.contains("group count"), "{code}: {said}");
-    let (code, said) = run(&stage, &["parked", "replay", "1234", "--reason", "Probe"]);
+    let (code, said) = cli(&stage, &["parked", "replay", "1234", "--reason", "Probe"]);
     assert!(code == 2 && said.contains("no whole id") && !said.contains("group count"), "{said}");
     assert_eq!(found(&stage, &["--route", &text(1, "route"), "--type", "xfamilie.0804"]), every);
     assert_eq!(found(&stage, &["--state", "rejected"]), [""; 0]);
@@ -89,11 +83,11 @@ async fn a_delivery_is_found_by_whatever_is_known_of_it() {
     assert_eq!(found(&stage, &[sent]), one, "by what it sent");
     // All three may have come within a few minutes, so the beginning of one is the beginning of all or of some.
     assert!(found(&stage, &[&all[1][..8]]).contains(&all[1]));
-    let (code, said) = run(&stage, &["messages", "show", &all[1][..30]]);
+    let (code, said) = cli(&stage, &["messages", "show", &all[1][..30]]);
     assert!(code == 0 && said.contains(&all[1]), "{said}");
-    let (code, said) = run(&stage, &["messages", "find", "kein"]);
+    let (code, said) = cli(&stage, &["messages", "find", "kein"]);
     assert!(code == 2 && said.contains("is no id and no beginning of one"), "{said}");
-    let (code, said) = run(&stage, &["messages", "find", "--when", "neulich"]);
+    let (code, said) = cli(&stage, &["messages", "find", "--when", "neulich"]);
     assert!(code == 2 && said.contains("gestern"), "{said}");
     assert!(running.terminate(), "{}", stage.log());
 }

@@ -13,8 +13,7 @@ use drehscheibe::transport::osci_client::out::ClientDestination;
 use drehscheibe::transport::port::*;
 use serde_json::{Value, json};
 
-use crate::osci_door::contents_for;
-use crate::osci_door::{lenient, pin};
+use crate::osci_door::{contents_for, lenient, pin};
 use crate::osci_peer::{Intermediary, Remembered, house};
 use crate::osci_support::verified;
 use crate::transport_support::{busy, envelope, eventually, start, verdict};
@@ -102,9 +101,7 @@ async fn a_delivery_is_signed_encrypted_neutral_and_known_by_its_process_card_un
 /// What the mailbox of the addressee brings; the first of it, and the id of its delivery.
 async fn fetched(peer: &Intermediary, channel: &Value, count: usize) -> (Envelope, String) {
     let (house, around, _) = house(channel);
-    let mut settings = peer.settings("addressee");
-    (settings["mailbox"], settings["every"]) = (json!(true), json!("100ms"));
-    let running = start(Arc::new(Keeper::new("haus", &settings, &around).unwrap().unwrap()));
+    let running = start(Arc::new(Keeper::new("haus", &mailbox(peer), &around).unwrap().unwrap()));
     let delivered = house.wait_for(count).await;
     running.end().await.unwrap();
     let id = delivered[0].head.correlation.clone().unwrap();

@@ -15,7 +15,7 @@ use drehscheibe::transport::port::*;
 use serde_json::{Value, json};
 
 use crate::osci_door::{key, pin};
-use crate::osci_support::{READERS, certificate, folder, inside_term};
+use crate::osci_support::{folder, inside_term, python, verifier};
 use crate::transport_support::House;
 
 /// The intermediary; ended when it is dropped.
@@ -29,25 +29,16 @@ pub struct Intermediary {
 impl Intermediary {
     /// Starts it; `None` where Python or its packages are not here, which is said.
     pub fn start() -> Option<Intermediary> {
-        let has_packages = |python: &&str| {
-            let asked = Command::new(python).args(["-c", "import lxml, cryptography"]).output();
-            asked.is_ok_and(|output| output.status.success())
-        };
-        let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(has_packages) else {
+        let Some(python) = python() else {
             println!(
                 "skipped: python3 with lxml and cryptography is not installed; there is no intermediary"
             );
             return None;
         };
-        let place = tempfile::tempdir().unwrap();
+        let place = verifier();
         let keys = place.path().join("keys");
-        fs::create_dir_all(&keys).unwrap();
-        fs::copy(folder().join("verify.py"), place.path().join("verify.py")).unwrap();
         for file in fs::read_dir(folder().join("keys")).unwrap().map(|file| file.unwrap()) {
             fs::copy(file.path(), keys.join(file.file_name())).unwrap();
-        }
-        for name in READERS {
-            fs::write(keys.join(format!("{name}.crt.der")), certificate(name).der()).unwrap();
         }
         let mut child = Command::new(python)
             .arg("-B")

@@ -159,28 +159,40 @@ impl Seeded {
     }
 }
 
-/// What an independent verifier says of bodies, a line each; `None` where it cannot run here, which is said.
-pub fn verified(bodies: &[(&str, &[u8])]) -> Option<Vec<String>> {
+/// The Python that has the packages of the independent verifier.
+pub fn python() -> Option<&'static str> {
     let has_packages = |python: &&str| {
         let asked = Command::new(python).args(["-c", "import lxml, cryptography"]).output();
         asked.is_ok_and(|output| output.status.success())
     };
-    let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(has_packages) else {
-        println!(
-            "python3 with lxml and cryptography is not installed: what we write was not verified independently"
-        );
-        return None;
-    };
+    ["python3", "/usr/bin/python3"].into_iter().find(has_packages)
+}
+
+/// A folder with the independent verifier and the keys of the recordings as it wants them.
+pub fn verifier() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
-    let (keys, folder_of_bodies) = (place.path().join("keys"), place.path().join("0-written"));
+    let keys = place.path().join("keys");
     fs::create_dir_all(&keys).unwrap();
-    fs::create_dir_all(&folder_of_bodies).unwrap();
     fs::copy(folder().join("verify.py"), place.path().join("verify.py")).unwrap();
     for name in READERS {
         fs::write(keys.join(format!("{name}.crt.der")), certificate(name).der()).unwrap();
         fs::copy(folder().join(format!("keys/{name}.key.pem")), keys.join(format!("{name}.key.pem")))
             .unwrap();
     }
+    place
+}
+
+/// What an independent verifier says of bodies, a line each; `None` where it cannot run here, which is said.
+pub fn verified(bodies: &[(&str, &[u8])]) -> Option<Vec<String>> {
+    let Some(python) = python() else {
+        println!(
+            "python3 with lxml and cryptography is not installed: what we write was not verified independently"
+        );
+        return None;
+    };
+    let place = verifier();
+    let folder_of_bodies = place.path().join("0-written");
+    fs::create_dir_all(&folder_of_bodies).unwrap();
     for (name, body) in bodies {
         fs::write(folder_of_bodies.join(format!("{name}.http-body.bin")), body).unwrap();
     }

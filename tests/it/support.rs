@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,20 @@ use tokio::net::TcpListener;
 pub const TOKEN: &str = "probe-token-der-tests-0123456789";
 /// The secret of both callback partners, Standard Webhooks form.
 pub const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// The exit code of a command of a stage, and everything that it says.
+pub fn cli(stage: &StageDir, words: &[&str]) -> (i32, String) {
+    let Output { status, stdout, stderr } = stage.command(words).output().expect("the program starts");
+    let said = String::from_utf8([stdout, stderr].concat()).expect("UTF-8");
+    (status.code().expect("it ended by itself"), said)
+}
+
+/// Writes something else into a file, wherever a text stands in it.
+pub fn edit(file: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(file).expect("the file");
+    assert!(text.contains(from), "{from}");
+    fs::write(file, text.replace(from, to)).expect("written");
+}
 
 /// The project's root.
 pub fn root() -> PathBuf {

@@ -65,7 +65,7 @@ pub fn compile(place: &Place, now: Timestamp) -> Result<(Fit, Search), Unfit> {
     });
     // Help can be asked for before the rights of files are mended; what they hold is searched for all the same.
     files.guarded = files.resolve.clone();
-    let fit = fit::compile_files(&files, standards, Some(now))?;
+    let fit = fit::compile_files(files, standards, Some(now))?;
     let mut search = Search::default();
     for (name, secret) in heard.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         search.add(name, secret.expose_secret());

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -149,12 +150,12 @@ async fn versions(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, i64>> {
     asked(tx, sql!("guard_get"), &keys).await?.iter().map(|r| Ok((tag(get(r, 0)?)?, get(r, 1)?))).collect()
 }
 
-async fn asked(tx: &Tx<'_>, sql: &str, keys: &[&[u8]]) -> Stored<Vec<tokio_postgres::Row>> {
+async fn asked(on: &impl GenericClient, sql: &str, keys: &[&[u8]]) -> Stored<Vec<tokio_postgres::Row>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let values: &[&(dyn ToSql + Sync)] = &[&keys];
-    rows(tx, sql, values).await
+    rows(on, sql, values).await
 }
 
 /// Most keys in one statement: what one carries is kept by the library for its connection.
@@ -209,14 +210,18 @@ async fn records(
 }
 
 /// The Vorgänge under these keys.
-pub async fn vorgaenge(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Vorgang>> {
+pub async fn vorgaenge(
+    base: &Base,
+    on: &impl GenericClient,
+    keys: Vec<&[u8]>,
+) -> Stored<HashMap<Tag, Vorgang>> {
     let (mut facts, mut closed) = (Vec::new(), Vec::new());
-    for r in asked(tx, sql!("vorgang_get"), &keys).await? {
+    for r in asked(on, sql!("vorgang_get"), &keys).await? {
         let key = tag(get(&r, 0)?)?;
         facts.push((key, (get(&r, 1)?, get(&r, 2)?, get(&r, 3)?, get(&r, 4)?)));
         closed.push((Owner::of_key("vorgang", &key), blob::closed(&r, 6)?));
     }
-    let opened = base.keyring.open_all(tx, closed).await?;
+    let opened = base.keyring.open_all(on, closed).await?;
     let found = facts.into_iter().zip(opened);
     found.map(|((key, row), opened)| Ok((key, shown::vorgang(row, opened?)?))).collect()
 }

@@ -2,8 +2,10 @@
 //! All of an answer or nothing of it; never a row of which anything may have left.
 
 use async_trait::async_trait;
+use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use serde_json::json;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::effects::Then;
@@ -20,7 +22,7 @@ use crate::store::postgres::retention_rows;
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, race, sql};
 use crate::store::postgres::write::Winner;
-use crate::store::postgres::{blob, lanes};
+use crate::store::postgres::{blob, lanes, read};
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::due;
 use crate::store::sealing::prepare::Work;
@@ -36,12 +38,11 @@ struct Going {
     traceparent: String,
 }
 
-/// The rows of a request, and what decides about each.
-async fn rows_of(tx: &Tx<'_>, back: &TakeBackWork) -> Stored<(Vec<Option<Going>>, Vec<Owed<'static>>)> {
-    let (mut owed, mut all) = (Vec::new(), Vec::new());
-    let listed = rows(tx, sql!("outbox_owed"), &[&back.cause]).await?;
-    for r in &listed {
-        let row = Owed {
+/// The rows of a request, each with what decides about it.
+async fn rows_of(on: &impl GenericClient, back: &TakeBackWork) -> Stored<Vec<(Going, Owed<'static>)>> {
+    let listed = rows(on, sql!("outbox_owed"), &[&back.cause]).await?;
+    let read = |r: &Row| -> Stored<(Going, Owed<'static>)> {
+        let owed = Owed {
             state: decide::word(get(r, 5)?),
             unclear: get(r, 6)?,
             left: get(r, 7)?,
@@ -50,33 +51,27 @@ async fn rows_of(tx: &Tx<'_>, back: &TakeBackWork) -> Stored<(Vec<Option<Going>>
             fence: get(r, 10)?,
             carries: true,
         };
-        owed.push(back.owed(get(r, 11)?, row));
         let (nr, id, lane) = (get(r, 0)?, get(r, 1)?, get(r, 2)?);
-        all.push(Some(Going { nr, id, lane, stamp: get(r, 3)?, traceparent: get(r, 4)? }));
-    }
-    Ok((all, owed))
+        let row = Going { nr, id, lane, stamp: get(r, 3)?, traceparent: get(r, 4)? };
+        Ok((row, back.owed(get(r, 11)?, owed)))
+    };
+    listed.iter().map(read).collect()
 }
 
 /// The number of the request, where it is kept and its Vorgang is decided and not delivered.
-async fn request(tx: &Tx<'_>, back: &TakeBackWork) -> Stored<Option<i64>> {
-    let decided = rows(tx, sql!("inbox_decided"), &[&back.cause, &&back.vorgang[..]]).await?;
+async fn request(on: &impl GenericClient, back: &TakeBackWork) -> Stored<Option<i64>> {
+    let decided = rows(on, sql!("inbox_decided"), &[&back.cause, &&back.vorgang[..]]).await?;
     decided.first().map(|row| get(row, 0)).transpose()
 }
 
 /// The rows that go; `None` where it is all or nothing and something may have left.
 async fn going(tx: &Tx<'_>, back: &TakeBackWork) -> Stored<Option<Vec<Going>>> {
-    let (mut all, owed) = rows_of(tx, back).await?;
-    let going = match back.then {
-        Then::Anew => decide::taken_back(&owed),
-        Then::Over => decide::withdrawn(&owed),
-    };
-    Ok(going.map(|going| going.into_iter().filter_map(|place| all[place].take()).collect()))
+    Ok(back.going(rows_of(tx, back).await?))
 }
 
 /// Whether nothing of the answer has left.
 pub async fn possible(tx: &Tx<'_>, back: &TakeBackWork) -> Stored<bool> {
-    let kept = request(tx, back).await?.is_some();
-    Ok(kept && decide::taken_back(&rows_of(tx, back).await?.1).is_some())
+    Ok(request(tx, back).await?.is_some() && going(tx, back).await?.is_some())
 }
 
 /// Whether all that an entry takes back can still be.
@@ -95,15 +90,14 @@ pub async fn all(tx: &Tx<'_>, winners: &[Winner<'_>], month: i64) -> Stored<bool
     for winner in winners {
         let by = (winner.work.id, winner.work.now);
         for back in &winner.work.take_backs {
-            match back.then {
-                Then::Anew if one(tx, (by, back), month).await? => any = true,
-                Then::Anew => return Err(race()),
-                Then::Over => {
-                    if !gone(tx, (by, back), month).await? {
-                        return Err(race());
-                    }
-                }
+            let taken = match back.then {
+                Then::Anew => one(tx, (by, back), month).await?,
+                Then::Over => gone(tx, (by, back), month).await?,
+            };
+            if !taken {
+                return Err(race());
             }
+            any |= back.then == Then::Anew;
         }
     }
     Ok(any)
@@ -127,13 +121,21 @@ pub async fn one(tx: &Tx<'_>, (by, back): By<'_>, month: i64) -> Stored<bool> {
 }
 
 /// What would become of an answer that lay here, for who holds this lane.
-async fn could(tx: &Tx<'_>, back: &TakeBackWork, held: Option<i64>) -> Stored<Anew> {
-    let kept = request(tx, back).await?.is_some();
-    let (rows, mut owed) = rows_of(tx, back).await?;
-    for (row, owed) in rows.iter().zip(&mut owed) {
-        owed.leased &= row.as_ref().map(|row| row.lane) != held;
-    }
-    Ok(decide::anew(&owed, kept))
+async fn could(on: &impl GenericClient, back: &TakeBackWork, held: Option<i64>) -> Stored<Anew> {
+    let kept = request(on, back).await?.is_some();
+    let rows = rows_of(on, back).await?;
+    let others = |row: &Going| Some(row.lane) != held;
+    let owed = rows.iter().map(|(row, owed)| Owed { leased: owed.leased && others(row), ..*owed });
+    Ok(decide::anew(&owed.collect::<Vec<_>>(), kept))
+}
+
+/// How it lies here. Asked before each attempt at an answer, so in no transaction of those that write: each of these makes its mark durable.
+async fn lies(base: &Base, back: &TakeBackWork, held: Option<i64>) -> Stored<Lies> {
+    let client = base.db.get().await?;
+    let vorgang = read::vorgaenge(base, &client, vec![&back.vorgang[..]]).await?.remove(&back.vorgang);
+    let marked = rows(&client, sql!("trace_there"), &[&&SPOKEN_AGAINST[..], &&back.vorgang[..]]).await?;
+    let spoken_against = !marked.is_empty();
+    Ok(Lies { vorgang, anew: could(&client, back, held).await?, spoken_against })
 }
 
 /// Takes it back where it can be.
@@ -176,14 +178,7 @@ async fn answer_of(base: &Base, row: Uuid) -> Stored<Option<(Uuid, Tag)>> {
 #[async_trait]
 impl Anews for PostgresStore {
     async fn lies(&self, unsent: Unsent, held: Option<i64>) -> Result<Lies, StoreError> {
-        let back = TakeBackWork::unsent(unsent);
-        transact!(self.base.db, tx => async {
-            let marked =
-                rows(&tx, sql!("trace_there"), &[&&SPOKEN_AGAINST[..], &&back.vorgang[..]]).await?;
-            let spoken_against = !marked.is_empty();
-            Ok(Lies { anew: could(&tx, &back, held).await?, spoken_against })
-        }
-        .await)
+        lies(&self.base, &TakeBackWork::unsent(unsent), held).await
     }
 
     async fn run_anew(&self, unsent: Unsent, by: Uuid, now: Timestamp) -> Result<Anew, StoreError> {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::effects::{TakeBack, Then, Vorgang, VorgangState};
-use crate::register::entscheidung::Fall;
+use crate::effects::{TakeBack, Then, Vorgang};
 use crate::seal::index::{TAG_LEN, Tag};
-use crate::store::decide::Owed;
+use crate::store::decide::{self, Owed};
 use crate::store::lane::Unsent;
 use crate::store::sealing::keys::Keys;
 
@@ -46,8 +45,7 @@ impl TakeBackWork {
         stands: &Vorgang,
         beside: &Arc<[String]>,
     ) -> Option<TakeBackWork> {
-        let negativ = stands.state == VorgangState::Entschieden && stands.akte.fall == Some(Fall::A);
-        let cause = stands.akte.nummer.filter(|cause| negativ && *cause != entry)?;
+        let cause = stands.akte.nummer.filter(|cause| stands.is_negativ() && *cause != entry)?;
         Some(TakeBackWork::anew(cause, vorgang, beside.clone()))
     }
 
@@ -64,5 +62,16 @@ impl TakeBackWork {
     /// A row of the request, by its type.
     pub fn owed<'a>(&self, message: &str, row: Owed<'a>) -> Owed<'a> {
         Owed { carries: self.beside.iter().all(|other| other != message), ..row }
+    }
+
+    /// Which rows of the request go; `None` where any of the answer may have left.
+    pub fn going<R>(&self, rows: Vec<(R, Owed<'_>)>) -> Option<Vec<R>> {
+        let owed: Vec<Owed<'_>> = rows.iter().map(|(_, owed)| *owed).collect();
+        let places = match self.then {
+            Then::Anew => decide::taken_back(&owed),
+            Then::Over => decide::withdrawn(&owed),
+        }?;
+        let goes = rows.into_iter().enumerate().filter(|(place, _)| places.contains(place));
+        Some(goes.map(|(_, (row, _))| row).collect())
     }
 }

@@ -55,9 +55,7 @@ impl Lock {
             in_brackets(&holder)
         ).into()))
     }
-}
 
-impl Lock {
     /// By what this lock is told from that of a copy: where its folder lies.
     pub(crate) fn sign(&self) -> Option<Vec<u8>> {
         self.folder.metadata().ok().map(|found| place(&found))

@@ -24,7 +24,7 @@ use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{lanes, retention_rows, waiting};
+use crate::store::sqlite::{lanes, register, retention_rows, waiting};
 
 /// A row that goes.
 struct Going {
@@ -36,17 +36,15 @@ struct Going {
     sealed: i64,
 }
 
-/// The rows of a request, and what decides about each.
-type Rows = (Vec<Option<Going>>, Vec<Owed<'static>>);
-
-fn rows(connection: &Connection, back: &TakeBackWork) -> Stored<Rows> {
+/// The rows of a request, each with what decides about it.
+fn rows(connection: &Connection, back: &TakeBackWork) -> Stored<Vec<(Going, Owed<'static>)>> {
     let mut list = connection.prepare_cached(sql!("outbox_owed")).map_err(trouble)?;
-    let (mut owed, mut rows) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
     let mut found = list.query([back.cause]).map_err(trouble)?;
     while let Some(r) = found.next().map_err(trouble)? {
         let (message, state): (String, String) = (r.get(12).map_err(trouble)?, r.get(6).map_err(trouble)?);
         let flag = |column: usize| r.get::<_, bool>(column).map_err(trouble);
-        let row = Owed {
+        let owed = Owed {
             state: decide::word(&state),
             unclear: flag(7)?,
             left: flag(8)?,
@@ -55,17 +53,22 @@ fn rows(connection: &Connection, back: &TakeBackWork) -> Stored<Rows> {
             fence: r.get(11).map_err(trouble)?,
             carries: true,
         };
-        owed.push(back.owed(&message, row));
-        rows.push(Some(Going {
+        let row = Going {
             row: r.get(0).map_err(trouble)?,
             id: uuid(r.get(1).map_err(trouble)?).map_err(trouble)?,
             lane: r.get(2).map_err(trouble)?,
             stamp: r.get(3).map_err(trouble)?,
             traceparent: r.get(4).map_err(trouble)?,
             sealed: r.get(5).map_err(trouble)?,
-        }));
+        };
+        rows.push((row, back.owed(&message, owed)));
     }
-    Ok((rows, owed))
+    Ok(rows)
+}
+
+/// The rows that go; `None` where it is all or nothing and something may have left.
+fn going(connection: &Connection, back: &TakeBackWork) -> Stored<Option<Vec<Going>>> {
+    Ok(back.going(rows(connection, back)?))
 }
 
 /// The number of the request, where it is kept and its Vorgang is decided and not delivered.
@@ -76,8 +79,7 @@ fn request(connection: &Connection, back: &TakeBackWork) -> Stored<Option<i64>> 
 
 /// Whether nothing of the answer has left.
 pub fn possible(connection: &Connection, back: &TakeBackWork) -> Stored<bool> {
-    let kept = request(connection, back)?.is_some();
-    Ok(kept && decide::taken_back(&rows(connection, back)?.1).is_some())
+    Ok(request(connection, back)?.is_some() && going(connection, back)?.is_some())
 }
 
 /// Whether all that an entry takes back can still be.
@@ -98,9 +100,8 @@ pub fn all(scene: &mut Scene<'_>, work: &Work) -> Stored<bool> {
         match back.then {
             Then::Anew => any |= one(scene, by, back)?,
             Then::Over => {
-                let (mut rows, owed) = rows(scene.connection, back)?;
-                let going = decide::withdrawn(&owed).unwrap_or_default();
-                go(scene, by, going.into_iter().filter_map(|place| rows[place].take()))?;
+                let going = going(scene.connection, back)?.unwrap_or_default();
+                go(scene, by, going)?;
             }
         }
     }
@@ -110,9 +111,8 @@ pub fn all(scene: &mut Scene<'_>, work: &Work) -> Stored<bool> {
 /// Takes back one answer, where all of it can be, so that its request is decided anew; returns whether it was. `by`: what causes it, and when.
 pub fn one(scene: &mut Scene<'_>, by: (Uuid, Timestamp), back: &TakeBackWork) -> Stored<bool> {
     let Some(inbox) = request(scene.connection, back)? else { return Ok(false) };
-    let (mut rows, owed) = rows(scene.connection, back)?;
-    let Some(going) = decide::taken_back(&owed) else { return Ok(false) };
-    go(scene, by, going.into_iter().filter_map(|place| rows[place].take()))?;
+    let Some(going) = going(scene.connection, back)? else { return Ok(false) };
+    go(scene, by, going)?;
     scene.run(sql!("inbox_state"), params![inbox, Inbound::Waiting.as_str()])?;
     waiting::at_once(scene, inbox)?;
     scene.run(sql!("vorgang_anew"), params![back.vorgang, micros(by.1)])?;
@@ -123,11 +123,10 @@ pub fn one(scene: &mut Scene<'_>, by: (Uuid, Timestamp), back: &TakeBackWork) ->
 /// What would become of an answer that lay here, for who holds this lane.
 fn could(connection: &Connection, back: &TakeBackWork, held: Option<i64>) -> Stored<Anew> {
     let kept = request(connection, back)?.is_some();
-    let (rows, mut owed) = rows(connection, back)?;
-    for (row, owed) in rows.iter().zip(&mut owed) {
-        owed.leased &= row.as_ref().map(|row| row.lane) != held;
-    }
-    Ok(decide::anew(&owed, kept))
+    let rows = rows(connection, back)?;
+    let others = |row: &Going| Some(row.lane) != held;
+    let owed = rows.iter().map(|(row, owed)| Owed { leased: owed.leased && others(row), ..*owed });
+    Ok(decide::anew(&owed.collect::<Vec<_>>(), kept))
 }
 
 /// Takes a Negativauskunft back that something is objected against; where it is in somebody's hand, or nobody can decide it anew, it is noted with
@@ -158,10 +157,11 @@ impl Anews for SqliteStore {
     async fn lies(&self, unsent: Unsent, held: Option<i64>) -> Result<Lies, StoreError> {
         let back = TakeBackWork::unsent(unsent);
         self.readers
-            .ask(move |db, _| {
+            .ask(move |db, keyring| {
+                let vorgang = register::vorgang(db, keyring, &back.vorgang)?;
                 let mut there = db.prepare_cached(sql!("trace_there")).map_err(trouble)?;
                 let spoken_against = there.exists(params![SPOKEN_AGAINST, back.vorgang]).map_err(trouble)?;
-                Ok(Lies { anew: could(db, &back, held)?, spoken_against })
+                Ok(Lies { vorgang, anew: could(db, &back, held)?, spoken_against })
             })
             .await
     }
@@ -184,7 +184,7 @@ impl Anews for SqliteStore {
 }
 
 /// Removes rows.
-fn go(scene: &mut Scene<'_>, (by, now): (Uuid, Timestamp), going: impl Iterator<Item = Going>) -> Stored<()> {
+fn go(scene: &mut Scene<'_>, (by, now): (Uuid, Timestamp), going: Vec<Going>) -> Stored<()> {
     for Going { row, id, lane, stamp, traceparent, sealed } in going {
         retention_rows::taken_back(scene, (row, id, sealed))?;
         lanes::arm(scene, lane, micros(now), true)?;

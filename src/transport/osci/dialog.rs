@@ -97,7 +97,7 @@ impl Dialog {
         let State::Asked(asked, own) = std::mem::replace(&mut self.state, State::Over) else {
             return Err(DialogFault::Over);
         };
-        if kind.name().strip_prefix("ResponseTo") != Some(asked.name()) {
+        if !kind.answers(asked) {
             return Err(DialogFault::Kind);
         }
         if answer.response.is_none() || answer.response != own.challenge {

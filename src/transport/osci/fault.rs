@@ -2,6 +2,7 @@
 //! It never says more than the code: what went wrong inside is no matter of the other side.
 
 use super::kind::{OSCI, SOAP};
+use super::order::Feedback;
 use crate::xml::tree::Element;
 
 /// Codes, and what is said with them.
@@ -38,8 +39,13 @@ const WORDS: &[(u16, &str)] = &[
 ];
 
 /// What is said with a code.
-pub fn words(code: u16) -> &'static str {
+fn words(code: u16) -> &'static str {
     WORDS.iter().find(|(known, _)| *known == code).map_or("Der Auftrag wurde nicht ausgeführt.", |row| row.1)
+}
+
+/// A line of feedback with this code.
+pub fn feedback(code: u16) -> Feedback {
+    Feedback { code: format!("{code:04}"), text: words(code).to_owned(), language: Some("de".to_owned()) }
 }
 
 /// The body that answers with a fault: never signed, never encrypted.

@@ -111,6 +111,11 @@ impl Kind {
         self.name().starts_with("ResponseTo")
     }
 
+    /// Whether it answers messages of another kind.
+    pub fn answers(self, asked: Kind) -> bool {
+        self.name().strip_prefix("ResponseTo") == Some(asked.name())
+    }
+
     /// Whether its body may hold contents.
     pub fn has_contents(self) -> bool {
         matches!(

@@ -4,11 +4,10 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 
-use super::settings::{ChannelSettings, Settings};
+use super::settings::Settings;
 use crate::transport::osci_keys::told_of_keys;
-use crate::transport::osci_trust::told;
+use crate::transport::osci_trust::told_of_pins;
 use crate::transport::port::account::Account;
 use crate::transport::settings;
 
@@ -17,21 +16,14 @@ pub fn certificates(
     name: &str,
     written: &serde_json::Value,
     accounts: &[Account],
-    (config, now): (&Path, Timestamp),
+    at: (&Path, Timestamp),
 ) -> Vec<(bool, String)> {
     let settings = match settings::read::<Settings>(name, written) {
         Ok(settings) => settings,
         Err(error) => return vec![(false, error.to_string())],
     };
-    let mut all = told_of_keys(name, settings.keys, (config, now));
-    let what = format!("{name}: intermediary");
-    all.extend(told(config, &what, &settings.intermediary.signature, now));
-    all.extend(told(config, &what, &settings.intermediary.cipher, now));
-    for account in accounts.iter().filter(|account| account.connection == name) {
-        let Ok(pins) = ChannelSettings::deserialize(&account.settings) else { continue };
-        let what = format!("{name}: {}", account.partner);
-        all.extend(told(config, &what, &pins.authors, now));
-        all.extend(told(config, &what, &pins.cipher, now));
-    }
+    let mut all = told_of_keys(name, settings.keys, at);
+    let intermediary = (format!("{name}: intermediary"), &settings.intermediary);
+    all.extend(told_of_pins(name, [intermediary], accounts, at));
     all
 }

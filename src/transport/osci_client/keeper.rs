@@ -3,13 +3,12 @@
 //! delivery the house did not take, gets no further order, not even that it ends; the others that lie there are fetched in the next one.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::Mutex;
 
 use super::cards;
 use super::link::{Came, Heard, Link, Material, Say};
@@ -22,9 +21,10 @@ use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::parts::{Failing, Turn};
 use crate::transport::ids::{fresh_id, sha256_hex};
 use crate::transport::looks::announce;
+use crate::transport::osci::dialog::Dialog;
 use crate::transport::osci::kind::Kind;
 use crate::transport::osci::order::{Order, ProcessCard, Selection};
-use crate::transport::osci_contents::Content;
+use crate::transport::osci_contents::{Apart, Content, DOCUMENT, bounded, transport_id};
 use crate::transport::port::{BuildError, Busy, Place, Source, SourceError, SpoolError, Stop, Surroundings};
 use crate::transport::settings;
 
@@ -34,10 +34,6 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 const TRIES: u32 = 3;
 /// The longest time until what could not be taken is tried again.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// The largest business document.
-const DOCUMENT: usize = 8 << 20;
-/// So much is written into the spool at a time.
-const PIECE: usize = 256 << 10;
 
 /// Why a look ended early.
 enum Halt {
@@ -70,11 +66,6 @@ pub struct Keeper {
     link: Arc<Link>,
     around: Surroundings,
     failed: Mutex<HashMap<String, Failed>>,
-}
-
-/// Under which a delivery is known: by its sender and the id of its intermediary, as a hash, because that is foreign text.
-fn transport_id(partner: &str, message_id: &str) -> String {
-    format!("{partner}:osci-{}", sha256_hex(message_id.as_bytes()))
 }
 
 impl Keeper {
@@ -120,7 +111,7 @@ impl Keeper {
             let mut dialog = cards::begin(&self.link, &with).await?;
             let (all, more) = cards::waiting(&self.link, &mut dialog, &with).await?;
             self.tell(&all).await;
-            let due: Vec<ProcessCard> = self.due(all, &seen).await;
+            let due = self.due(all, &seen);
             if due.is_empty() {
                 cards::end(&self.link, dialog, &with).await;
                 return Ok(());
@@ -148,8 +139,8 @@ impl Keeper {
     }
 
     /// What is to be fetched now: neither what was tried in this look already nor what is left alone for a while.
-    async fn due(&self, all: Vec<ProcessCard>, seen: &[String]) -> Vec<ProcessCard> {
-        let mut failed = self.failed.lock().await;
+    fn due(&self, all: Vec<ProcessCard>, seen: &[String]) -> Vec<ProcessCard> {
+        let mut failed = self.failed();
         failed.retain(|id, _| all.iter().any(|card| card.message_id == *id) || seen.contains(id));
         let every = self.link.settings.every.0;
         let rests = |id: &str| {
@@ -171,7 +162,7 @@ impl Keeper {
     async fn one(
         &self,
         card: &ProcessCard,
-        dialog: &mut crate::transport::osci::dialog::Dialog,
+        dialog: &mut Dialog,
         with: &Material,
         stop: &Stop,
     ) -> Result<bool, Halt> {
@@ -190,7 +181,7 @@ impl Keeper {
             }
             Err(trouble) => {
                 let goes_on = matches!(trouble, Trouble::Refused(_)) && dialog.is_open();
-                self.not_taken(card, (&trouble.to_string(), trouble.turn())).await;
+                self.not_taken(card, (&trouble.to_string(), trouble.turn()));
                 return Ok(goes_on);
             }
         };
@@ -198,23 +189,23 @@ impl Keeper {
         if echoed.is_some_and(|echoed| echoed != id) {
             dialog.drop_it();
             let cause = "the intermediary gives another delivery than it was asked for";
-            self.not_taken(card, (cause, Turn::FarEnd)).await;
+            self.not_taken(card, (cause, Turn::FarEnd));
             return Ok(false);
         }
         match self.deliver(card, heard, stop).await? {
             Ok(verdict) if verdict.state != Inbound::Denied => {
-                self.taken(id).await;
+                self.taken(id);
                 Ok(true)
             }
             // Nothing of it is kept here, so it must stay there.
             Ok(_) => {
                 dialog.drop_it();
-                self.not_taken(card, ("its sender is not admitted now", Turn::Ours)).await;
+                self.not_taken(card, ("its sender is not admitted now", Turn::Ours));
                 Ok(false)
             }
             Err(cause) => {
                 dialog.drop_it();
-                self.not_taken(card, (&cause, Turn::FarEnd)).await;
+                self.not_taken(card, (&cause, Turn::FarEnd));
                 Ok(false)
             }
         }
@@ -237,6 +228,8 @@ impl Keeper {
             None => return Ok(Err("an answer without a delivery".to_owned())),
         };
         let of = PartnerRef { id: partner, how: How::Certificate };
+        let protocol_ids = gathered.protocol_ids(Some(&card.message_id), signer).collect();
+        let signed = gathered.signers.first().map_or("unsigned", |_| "signed by a pinned author");
         let mut contents = gathered.contents.into_iter();
         let document = contents.next();
         let mut parts = Vec::new();
@@ -253,14 +246,9 @@ impl Keeper {
             (None, _) if package.len() <= DOCUMENT => (package.clone(), None),
             (None, _) => (Bytes::new(), None),
         };
-        let signed = gathered.signers.first().map_or("unsigned", |_| "signed by a pinned author");
-        let mut protocol_ids = vec![("osci.message-id".to_owned(), plain(&card.message_id))];
-        protocol_ids.extend(signer.map(|signer| ("osci.intermediary".to_owned(), signer)));
-        protocol_ids.extend(gathered.signers.iter().map(|one| ("osci.author".to_owned(), one.clone())));
-        protocol_ids.extend(gathered.times.iter().map(|at| ("osci.signing-time".to_owned(), plain(at))));
         let envelope = Envelope {
             head: Head {
-                correlation: Some(plain(&card.message_id)),
+                correlation: Some(bounded(&card.message_id)),
                 content_type: content_type.map(|claimed| handed_on(&claimed).to_owned()),
                 partner: Some(of.clone()),
                 ..Head::came(
@@ -280,7 +268,7 @@ impl Keeper {
                 peer: None,
             },
         };
-        let cause = apart.map(crate::transport::osci_contents::Apart::cause);
+        let cause = apart.map(Apart::cause);
         loop {
             let outcome: Result<Verdict, Busy> = match cause {
                 Some(cause) => self.around.intake.set_apart(envelope.clone(), cause).await,
@@ -303,25 +291,30 @@ impl Keeper {
 
     async fn lay_down(&self, part: &Content, at: usize, of: &PartnerRef) -> Result<Part, SpoolError> {
         let mut writer = self.around.spool.begin(of).await?;
-        let mut left = part.octets.clone();
-        while !left.is_empty() {
-            writer.write(left.split_to(PIECE.min(left.len()))).await?;
+        for piece in part.pieces() {
+            writer.write(piece).await?;
         }
-        let name = part.name.as_deref().filter(|name| !name.is_empty());
-        let name = name.map_or_else(|| format!("teil-{}", at + 2), |name| name.chars().take(255).collect());
-        let media_type = part.media_type.as_deref().unwrap_or("application/octet-stream");
-        writer.finish(&name, handed_on(media_type)).await
+        let (name, media_type) = part.labels(at);
+        writer.finish(&name, media_type).await
     }
 
-    async fn taken(&self, id: &str) {
-        let mut failed = self.failed.lock().await;
+    fn failed(&self) -> MutexGuard<'_, HashMap<String, Failed>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed_part(&self) -> String {
+        format!("not fetched of {}", self.part)
+    }
+
+    fn taken(&self, id: &str) {
+        let mut failed = self.failed();
         failed.remove(id);
         self.say(&failed, None);
     }
 
     /// A delivery cannot be taken: tried again, and after three times a person is called; it stays where it lies, and the others go on.
-    async fn not_taken(&self, card: &ProcessCard, (cause, turn): (&str, Turn)) {
-        let mut failed = self.failed.lock().await;
+    fn not_taken(&self, card: &ProcessCard, (cause, turn): (&str, Turn)) {
+        let mut failed = self.failed();
         let times = failed.get(&card.message_id).map_or(0, |failed| failed.times) + 1;
         let laid = cards::moment(card.creation.as_ref());
         failed.insert(card.message_id.clone(), Failed { times, since: Tick::now(), laid });
@@ -348,7 +341,7 @@ impl Keeper {
 
     /// Says how much cannot be taken, and why the last of it; or that it is all taken or gone.
     fn say(&self, failed: &HashMap<String, Failed>, why: Option<Failing>) {
-        let (parts, part) = (&self.around.parts, format!("not fetched of {}", self.part));
+        let (parts, part) = (&self.around.parts, self.failed_part());
         if failed.is_empty() {
             parts.gone(&part);
             return;
@@ -397,11 +390,6 @@ impl Keeper {
     }
 }
 
-/// Foreign text as it is kept: bounded.
-fn plain(value: &str) -> String {
-    value.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
 #[async_trait]
 impl Source for Keeper {
     async fn run(&self, stop: Stop) -> Result<(), SourceError> {
@@ -436,8 +424,8 @@ impl Source for Keeper {
                 () = tokio::time::sleep(nap) => {}
             }
         }
-        self.failed.lock().await.clear();
-        self.say(&HashMap::new(), None);
+        self.failed().clear();
+        self.around.parts.gone(&self.failed_part());
         self.around.parts.gone(&self.part);
         self.link.gone();
         Ok(())

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 
@@ -18,11 +18,11 @@ use crate::transport::osci::kind::Kind;
 use crate::transport::osci::message::{Control, Features, Message};
 use crate::transport::osci::open;
 use crate::transport::osci::order::{Feedback, Order};
-use crate::transport::osci::write::{self, Beside};
+use crate::transport::osci::write::Beside;
 use crate::transport::osci_contents::{Apart, Bench, Gathered, Unfit};
 use crate::transport::osci_keys::{Keyring, Keys};
 use crate::transport::osci_trust::{Book, Known, Pinned};
-use crate::transport::osci_words::{Role, boundary, challenge, secrets};
+use crate::transport::osci_words::{Role, challenge, octets};
 use crate::transport::port::Surroundings;
 use crate::transport::tls::{self, TlsError};
 use crate::transport::unreached::{Names, Unreached};
@@ -137,9 +137,8 @@ impl Link {
     pub fn open(connection: &str, settings: Settings, around: &Surroundings) -> Result<Link, String> {
         let ca = settings.ca.as_ref().map(|ca| around.config.join(ca));
         let files = tls::client_files(ca.as_deref(), None);
-        let (timeout, secure) = (settings.timeout.0, ca.is_some());
-        let caller =
-            Caller::open(connection, Around::of(around), files, move |files| client(files, timeout, secure));
+        let timeout = settings.timeout.0;
+        let caller = Caller::open(connection, Around::of(around), files, move |files| client(files, timeout));
         let caller = caller.map_err(|fault| fault.to_string())?;
         let ring = Keyring::open(connection, settings.keys.clone().below(&around.config))
             .map_err(|fault| format!("keys/{fault}"))?;
@@ -187,13 +186,13 @@ impl Link {
         let (material, now) = (with.clone(), self.around.clock.now());
         let writing = tokio::task::spawn_blocking(move || written(say, control, &material, now));
         let (body, sealed) = writing.await.map_err(|_| unwritable("it was not written".to_owned()))??;
-        if body.len() as u64 > self.settings.max_message << 20 {
+        if body.len() as u64 > self.settings.most() {
             return Err(unwritable("larger than `max-message`".to_owned()));
         }
         let timeout = self.settings.timeout.0;
         let answer = tokio::time::timeout(timeout, self.post(body)).await;
         let answer = answer.unwrap_or(Err(Trouble::Lost("no answer in time")))?;
-        let (material, most) = (with.clone(), self.settings.max_message << 20);
+        let (material, most) = (with.clone(), self.settings.most());
         let reading =
             tokio::task::spawn_blocking(move || read(&answer, kind, sealed, &material, (most, now)));
         let read = reading.await.map_err(|_| Trouble::Lost("the answer was not read"))??;
@@ -217,18 +216,10 @@ impl Link {
         if reply.status() != StatusCode::OK {
             return Err(Trouble::Status(reply.status().as_u16()));
         }
-        let mut octets = BytesMut::new();
-        loop {
-            match reply.chunk().await {
-                Ok(Some(piece)) => {
-                    if (octets.len() + piece.len()) as u64 > self.settings.max_message << 20 {
-                        return Err(Trouble::Unreadable("larger than `max-message`".to_owned()));
-                    }
-                    octets.extend_from_slice(&piece);
-                }
-                Ok(None) => return Ok(octets.freeze()),
-                Err(_) => return Err(Trouble::Lost("the answer broke off")),
-            }
+        match caller::held(&mut reply, self.settings.most()).await {
+            Ok(Some(octets)) => Ok(octets),
+            Ok(None) => Err(Trouble::Unreadable("larger than `max-message`".to_owned())),
+            Err(_) => Err(Trouble::Lost("the answer broke off")),
         }
     }
 }
@@ -254,14 +245,11 @@ fn written(
     now: jiff::Timestamp,
 ) -> Result<(Vec<u8>, bool), Trouble> {
     let intermediary = with.intermediary();
-    let reader = match intermediary.cipher(now) {
-        Some(reader) => Some(reader.clone()),
-        None if intermediary.policy.plain => None,
-        None => {
-            let cause = "no certificate of the intermediary to encrypt for is in its term";
-            return Err(Trouble::Unwritable(cause.to_owned()));
-        }
-    };
+    let reader = intermediary.cipher(now);
+    if reader.is_none() && !intermediary.policy.plain {
+        let cause = "no certificate of the intermediary to encrypt for is in its term";
+        return Err(Trouble::Unwritable(cause.to_owned()));
+    }
     let keys = &with.keys;
     let profile = keys.profile(12);
     let signature = Role::Originator.signature(keys.signature());
@@ -294,16 +282,9 @@ fn written(
         .iter()
         .map(|part| Beside { id: &part.id, media_type: "application/octet-stream", octets: &part.octets })
         .collect();
-    let signer = Some((keys.signer(), signed_as.as_str()));
-    let envelope = write::envelope(&message, say.package.as_deref(), &beside, signer, &profile)?;
-    let plain = write::package(&envelope, &beside, &boundary()?)?;
-    match reader {
-        Some(reader) => {
-            let sealed = write::encrypt(&plain, &reader, &secrets(&profile)?, &boundary()?, &profile)?;
-            Ok((sealed, true))
-        }
-        None => Ok((plain, false)),
-    }
+    let contents = (say.package.as_deref(), &beside[..]);
+    let signer = (keys.signer(), signed_as.as_str());
+    Ok((octets(&message, contents, signer, reader, &profile)?, reader.is_some()))
 }
 
 /// Reads an answer as far as it counts, in the order that OSCI-Transport 1.2 has.
@@ -328,7 +309,7 @@ fn read(
     }
     let envelope = Envelope::read(&opened).map_err(|fault| ill(fault.to_string()))?;
     let kind = envelope.kind;
-    if kind.name().strip_prefix("ResponseTo") != Some(asked.name()) {
+    if !kind.answers(asked) {
         return Err(ill("it is an answer to another order".to_owned()));
     }
     let judged = envelope.judge().map_err(|fault| ill(fault.to_string()))?;
@@ -370,13 +351,13 @@ fn read(
     Ok(Read { kind, control: message.control, heard })
 }
 
-/// The client of an intermediary's server.
-fn client(files: &Files, timeout: Duration, secure: bool) -> Result<reqwest::Client, TlsError> {
-    let mut builder = caller::builder(timeout.min(CONNECT)).http1_only().dns_resolver(Names);
-    if secure {
-        let mut config = tls::client_config(files)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        builder = builder.tls_backend_preconfigured(config);
-    }
-    caller::built(builder)
+/// The client of an intermediary's server, which is spoken to without TLS where no authorities are named.
+fn client(files: &Files, timeout: Duration) -> Result<reqwest::Client, TlsError> {
+    let mut config = match files.of("ca") {
+        Some(_) => tls::client_config(files)?,
+        None => tls::plain_config()?,
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let builder = caller::builder(timeout.min(CONNECT)).http1_only().dns_resolver(Names);
+    caller::built(builder.tls_backend_preconfigured(config))
 }

@@ -21,6 +21,7 @@ use crate::transport::osci::write_content::{
     NewContainer, NewContent, NewSignature, container, encrypted, encrypted_attachment,
 };
 use crate::transport::osci_words::{Role, date_time, fresh_id, secrets};
+use crate::transport::port::left::Left;
 use crate::transport::port::{
     After, Attempt, BuildError, Channel, Destination, Follow, Followed, Forgetful, Memory, Progress, Proof,
     Receipt, SendError, Surroundings,
@@ -32,25 +33,6 @@ use crate::trust::certificate::Certificate;
 const FIRST_LOOK: Duration = Duration::from_secs(60);
 /// A document of so many octets stands in the envelope; a larger one beside it.
 const INLINE: usize = 256 << 10;
-
-/// What an attempt leaves: the id, and whether a delivery may have been sent under it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Left {
-    id: String,
-    sent: bool,
-}
-
-impl Left {
-    fn read(left: Option<&[u8]>) -> Option<Left> {
-        let text = std::str::from_utf8(left?).ok()?;
-        let (mark, id) = text.split_once(' ')?;
-        (!id.is_empty()).then(|| Left { id: id.to_owned(), sent: mark != "free" })
-    }
-
-    fn kept(&self) -> Vec<u8> {
-        format!("{} {}", if self.sent { "sent" } else { "free" }, self.id).into_bytes()
-    }
-}
 
 /// One partner by one intermediary.
 pub struct ClientDestination {
@@ -96,7 +78,7 @@ impl ClientDestination {
     /// The octets of all contents; they have to be in memory at once.
     async fn load(&self, envelope: &Envelope) -> Result<Loaded, SendError> {
         let whole = envelope.parts.iter().map(|part| part.size).sum::<u64>() + envelope.body.len() as u64;
-        if whole > (self.link.settings.max_message << 20) / 2 {
+        if whole > self.link.settings.most() / 2 {
             return Err(SendError::Never {
                 cause: "too large for this connection; raise `max-message`".to_owned(),
             });
@@ -301,22 +283,5 @@ impl Destination for ClientDestination {
 
     fn width(&self) -> usize {
         self.link.settings.width
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_attempt_leaves_says_whether_a_delivery_may_be_under_way() {
-        for left in [Left { id: "a b".to_owned(), sent: true }, Left { id: "c".to_owned(), sent: false }] {
-            assert_eq!(Left::read(Some(&left.kept())), Some(left));
-        }
-        for nothing in [None, Some(&b""[..]), Some(b"sent "), Some(b"\xff"), Some(b"x")] {
-            assert_eq!(Left::read(nothing), None);
-        }
-        // A mark that nobody knows is no reason to send without asking.
-        assert!(Left::read(Some(b"other x")).unwrap().sent);
     }
 }

@@ -12,7 +12,7 @@ use crate::transport::osci_keys::{self, KeySettings};
 use crate::transport::osci_trust::{IntermediarySettings, Policy, check_files};
 use crate::transport::port::Channel;
 use crate::transport::port::spot::{Spot, exact};
-use crate::transport::settings::Span;
+use crate::transport::settings::{Span, fifteen_minutes, seven_days, thirty_seconds};
 
 /// Nobody waits longer for a process card: by then a person has to know.
 const LONGEST_FOLLOWED: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -78,20 +78,8 @@ pub struct ChannelSettings {
     pub received_within: Span,
 }
 
-fn thirty_seconds() -> Span {
-    Span(Duration::from_secs(30))
-}
-
-fn fifteen_minutes() -> Span {
-    Span(Duration::from_secs(900))
-}
-
 fn two_minutes() -> Span {
     Span(Duration::from_secs(120))
-}
-
-fn seven_days() -> Span {
-    Span(Duration::from_secs(7 * 24 * 3600))
 }
 
 fn page() -> u64 {
@@ -104,6 +92,13 @@ fn max_message() -> u64 {
 
 fn width() -> usize {
     2
+}
+
+impl Settings {
+    /// Octets of a message.
+    pub fn most(&self) -> u64 {
+        self.max_message << 20
+    }
 }
 
 /// An address of an intermediary or recipient, if it is one.

@@ -82,7 +82,7 @@ impl Trouble {
             Trouble::Lost(_) | Trouble::Status(_) | Trouble::Unreadable(_) => Turn::FarEnd,
             // Keys and certificates, and what our order was like, are ours.
             Trouble::Fault(Code(code)) | Trouble::Refused(Code(code)) => match code {
-                9100..=9599 | 9600..=9602 | 9700..=9709 | 9800..=9804 | 9900..=9905 => Turn::Ours,
+                9100..=9602 | 9700..=9709 | 9800..=9804 | 9900..=9905 => Turn::Ours,
                 _ => Turn::FarEnd,
             },
         }

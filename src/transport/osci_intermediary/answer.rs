@@ -9,9 +9,9 @@ use crate::transport::osci::fault;
 use crate::transport::osci::kind::Kind;
 use crate::transport::osci::message::{Control, Features, Message};
 use crate::transport::osci::order::{Feedback, Order};
-use crate::transport::osci::write::{self, Beside, WriteFault};
+use crate::transport::osci::write::{Beside, WriteFault};
 use crate::transport::osci_keys::Keys;
-use crate::transport::osci_words::{Role, boundary, secrets};
+use crate::transport::osci_words::{self, Role};
 use crate::trust::certificate::Certificate;
 
 /// A message of the intermediary.
@@ -32,12 +32,7 @@ pub struct Out<'a> {
 
 /// Feedback with these codes.
 pub fn feedback(codes: &[u16]) -> Vec<Feedback> {
-    let line = |code: &u16| Feedback {
-        code: format!("{code:04}"),
-        text: fault::words(*code).to_owned(),
-        language: Some("de".to_owned()),
-    };
-    codes.iter().map(line).collect()
+    codes.iter().map(|code| fault::feedback(*code)).collect()
 }
 
 /// The octets of a message.
@@ -52,7 +47,8 @@ pub fn written(out: Out<'_>, keys: &Keys) -> Result<Bytes, WriteFault> {
         certificates.push(Role::Intermediary.cipher(keys.cipher()));
     }
     certificates.push(signature);
-    let content = out.content.cloned().unwrap_or_default();
+    let nothing = Content::default();
+    let content = out.content.unwrap_or(&nothing);
     for (id, role, der) in &content.certificates {
         let der = crate::mime::transfer::decode(der.as_bytes()).unwrap_or_default();
         if let Ok(certificate) = Certificate::from_der(der.into()) {
@@ -81,13 +77,7 @@ pub fn written(out: Out<'_>, keys: &Keys) -> Result<Bytes, WriteFault> {
     let octets = content.octets();
     let beside: Vec<Beside<'_>> =
         octets.iter().map(|(id, media_type, octets)| Beside { id, media_type, octets }).collect();
-    let signer = Some((keys.signer(), signed_as.as_str()));
-    let envelope = write::envelope(&message, content.package.as_deref(), &beside, signer, &profile)?;
-    let plain = write::package(&envelope, &beside, &boundary()?)?;
-    match out.reader {
-        Some(reader) => {
-            Ok(write::encrypt(&plain, reader, &secrets(&profile)?, &boundary()?, &profile)?.into())
-        }
-        None => Ok(plain.into()),
-    }
+    let contents = (content.package.as_deref(), &beside[..]);
+    let signer = (keys.signer(), signed_as.as_str());
+    Ok(osci_words::octets(&message, contents, signer, out.reader, &profile)?.into())
 }

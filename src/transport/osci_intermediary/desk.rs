@@ -1,7 +1,8 @@
 //! Carries out the orders of clients: opens and judges each, keeps its dialog, looks into mailboxes, and answers. What is to be handed on to a
 //! passive recipient it says, and hears what came of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::string::FromUtf8Error;
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
@@ -43,7 +44,7 @@ struct Dialog {
 #[derive(Default)]
 struct State {
     dialogs: HashMap<String, Dialog>,
-    issued: HashMap<String, ()>,
+    issued: HashSet<String>,
     count: u128,
 }
 
@@ -109,33 +110,15 @@ impl Desk {
         }
         let envelope = Envelope::read(&opened).map_err(|found| found.code())?;
         message::control(&envelope).map_err(|found| found.code())?;
-        let mut content = Content::default();
-        if let Some(package) = envelope.body.child(OSCI, "ContentPackage") {
-            let mut text = Vec::new();
-            for child in package.children() {
-                text.extend(c14n::canonical(child, &Form::inclusive()));
-            }
-            content.package = Some(String::from_utf8(text).map_err(|_| 9100u16)?);
-        }
-        for part in &envelope.attachments {
-            let kind = part.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
-            content.beside.push((part.id.clone(), kind, STANDARD.encode(&part.octets)));
-        }
+        let mut content = carried(&envelope).map_err(|_| 9100u16)?;
         let Standing::Signed { covered, .. } = envelope.judge().map_err(|_| 9300u16)? else {
             return Err(9300);
         };
         let message =
             covered.try_map(|envelope| Message::read(&envelope)).map_err(|found| found.code())?.into_inner();
-        for named in &message.certificates {
-            content.certificates.push((
-                named.id.clone(),
-                named.role.clone(),
-                STANDARD.encode(named.certificate.der()),
-            ));
-        }
+        content.certificates = named(&message);
         content.foreign.clone_from(&message.foreign);
-        let client = message.certificates.iter().find(|named| named.role == "CipherCertificateOriginator");
-        let client = client.map(|named| named.certificate.clone());
+        let client = of_role(&message, "CipherCertificateOriginator").cloned();
         let iv_length = opened.transport.as_ref().map_or(12, |way| way.iv_length);
         Ok(Asked { message, content, sealed: opened.transport.is_some(), iv_length, client })
     }
@@ -242,7 +225,7 @@ impl Desk {
         if state.issued.len() >= IDS {
             state.issued.clear();
         }
-        state.issued.insert(id.clone(), ());
+        state.issued.insert(id.clone());
         Ok(id)
     }
 
@@ -257,14 +240,12 @@ impl Desk {
         };
         if !id.is_empty() {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.issued.remove(&id).is_none() {
+            if !state.issued.remove(&id) {
                 return Ok(Err(9801));
             }
         }
-        let addressee =
-            asked.message.certificates.iter().find(|named| named.role == "CipherCertificateAddressee");
-        let to = match (mailbox, addressee) {
-            (true, Some(named)) => named.certificate.fingerprint(),
+        let to = match (mailbox, of_role(&asked.message, "CipherCertificateAddressee")) {
+            (true, Some(addressee)) => addressee.fingerprint(),
             (true, None) => return Err(9300),
             (false, _) => String::new(),
         };
@@ -382,16 +363,14 @@ impl Desk {
             cards: if card.id.is_empty() { Vec::new() } else { vec![card.shown()] },
             ..Order::default()
         };
-        let reader =
-            asked.message.certificates.iter().find(|named| named.role == "CipherCertificateAddressee");
-        let reader = reader.map(|named| named.certificate.clone()).filter(|_| asked.sealed);
+        let reader = of_role(&asked.message, "CipherCertificateAddressee").filter(|_| asked.sealed);
         let sealed = reader.is_some();
         let out = Out {
             kind: if mediates { Kind::ProcessDelivery } else { Kind::AcceptDelivery },
             control: Control { challenge: Some(own.clone()), ..Control::default() },
             order,
             content: Some(&asked.content),
-            reader: reader.as_ref(),
+            reader,
             iv_length: asked.iv_length,
         };
         let body = written(out, &self.keys).map_err(|_| 9000u16)?;
@@ -457,18 +436,7 @@ impl Desk {
         if !matches!(envelope.kind, Kind::ResponseToAcceptDelivery | Kind::ResponseToProcessDelivery) {
             return Err(9808);
         }
-        let mut content = Content::default();
-        if let Some(package) = envelope.body.child(OSCI, "ContentPackage") {
-            let mut text = Vec::new();
-            for child in package.children() {
-                text.extend(c14n::canonical(child, &Form::inclusive()));
-            }
-            content.package = Some(String::from_utf8(text).map_err(|_| 9808u16)?);
-        }
-        for part in &envelope.attachments {
-            let kind = part.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
-            content.beside.push((part.id.clone(), kind, STANDARD.encode(&part.octets)));
-        }
+        let mut content = carried(&envelope).map_err(|_| 9808u16)?;
         let Standing::Signed { covered, .. } = envelope.judge().map_err(|_| 9807u16)? else {
             return Err(9807);
         };
@@ -479,13 +447,7 @@ impl Desk {
         if !message.order.succeeded() {
             return Err(9805);
         }
-        for named in &message.certificates {
-            content.certificates.push((
-                named.id.clone(),
-                named.role.clone(),
-                STANDARD.encode(named.certificate.der()),
-            ));
-        }
+        content.certificates = named(&message);
         Ok(content)
     }
 
@@ -510,4 +472,33 @@ impl Desk {
         let out = Out { kind, control, order, content, reader, iv_length: asked.iv_length };
         written(out, &self.keys).map(Next::Answer).map_err(|_| 9000)
     }
+}
+
+/// What an envelope carries as contents; without the certificates that its message names.
+fn carried(envelope: &Envelope<'_>) -> Result<Content, FromUtf8Error> {
+    let mut content = Content::default();
+    if let Some(package) = envelope.body.child(OSCI, "ContentPackage") {
+        let mut text = Vec::new();
+        for child in package.children() {
+            text.extend(c14n::canonical(child, &Form::inclusive()));
+        }
+        content.package = Some(String::from_utf8(text)?);
+    }
+    for part in &envelope.attachments {
+        let kind = part.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
+        content.beside.push((part.id.clone(), kind, STANDARD.encode(&part.octets)));
+    }
+    Ok(content)
+}
+
+/// The certificates that a message names, as a content has them.
+fn named(message: &Message) -> Vec<(String, String, String)> {
+    let all = message.certificates.iter();
+    all.map(|named| (named.id.clone(), named.role.clone(), STANDARD.encode(named.certificate.der())))
+        .collect()
+}
+
+/// The certificate that a message names in a role.
+fn of_role<'m>(message: &'m Message, role: &str) -> Option<&'m Certificate> {
+    message.certificates.iter().find(|named| named.role == role).map(|named| &named.certificate)
 }

@@ -13,11 +13,11 @@ use super::judge::Exchange;
 use crate::transport::osci::fault;
 use crate::transport::osci::kind::Kind;
 use crate::transport::osci::message::{Control, Message};
-use crate::transport::osci::order::{Feedback, Order};
-use crate::transport::osci::write::{self, Profile, WriteFault};
+use crate::transport::osci::order::Order;
+use crate::transport::osci::write::{Profile, WriteFault};
 use crate::transport::osci::write_content::{self, NewContainer, NewContent, NewSignature};
 use crate::transport::osci_keys::Keys;
-use crate::transport::osci_words::{Role, boundary, date_time, fresh_id, secrets};
+use crate::transport::osci_words::{Role, date_time, fresh_id, octets, secrets};
 use crate::trust::certificate::Certificate;
 
 /// The document that answers.
@@ -62,11 +62,7 @@ pub fn body(
         languages: None,
         stamps: if has_id { vec![stamp("creation"), stamp("reception")] } else { Vec::new() },
         order: Order {
-            feedback: vec![Feedback {
-                code: format!("{code:04}"),
-                text: fault::words(code).to_owned(),
-                language: Some("de".to_owned()),
-            }],
+            feedback: vec![fault::feedback(code)],
             message_id: exchange.reply_id.clone().filter(|_| has_id),
             ..Order::default()
         },
@@ -74,13 +70,8 @@ pub fn body(
         certificates,
         foreign: Vec::new(),
     };
-    let signer = Some((keys.signer(), signed_as.as_str()));
-    let envelope = write::envelope(&message, package.as_deref(), &[], signer, &profile)?;
-    let plain = write::package(&envelope, &[], &boundary()?)?;
-    match &exchange.reader {
-        Some(reader) => write::encrypt(&plain, reader, &secrets(&profile)?, &boundary()?, &profile),
-        None => Ok(plain),
-    }
+    let signer = (keys.signer(), signed_as.as_str());
+    octets(&message, (package.as_deref(), &[]), signer, exchange.reader.as_ref(), &profile)
 }
 
 /// The text of what answers: signed by the house, encrypted for the sender of what it answers.

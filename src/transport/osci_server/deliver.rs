@@ -15,14 +15,9 @@ use crate::transport::http::problem::Problem;
 use crate::transport::http::uploads::{Full, Upload};
 use crate::transport::ids::{by_key, sha256_hex};
 use crate::transport::osci::kind::Kind;
-use crate::transport::osci_contents::Content;
+use crate::transport::osci_contents::{Content, DOCUMENT, transport_id};
 use crate::transport::port::Busy;
 use crate::transport::port::account::Bound;
-
-/// The largest business document.
-const DOCUMENT: usize = 8 << 20;
-/// So much is written into the spool at a time.
-const PIECE: usize = 256 << 10;
 
 /// What is answered.
 #[derive(Debug)]
@@ -37,11 +32,6 @@ impl Answered {
     const fn of(code: u16) -> Answered {
         Answered { code, reply: None }
     }
-}
-
-/// Under which a delivery is known: by its sender and the id of its intermediary, as a hash, because that is foreign text.
-pub fn transport_id(partner: &str, message_id: &str) -> String {
-    format!("{partner}:osci-{}", sha256_hex(message_id.as_bytes()))
 }
 
 impl Recipient {
@@ -84,19 +74,15 @@ impl Recipient {
     ) -> Result<Part, Problem> {
         let busy = || Problem::Busy(crate::transport::http::room::AGAIN);
         let mut writer = self.door.around.spool.begin(partner).await.map_err(not_stored)?;
-        let mut left = part.octets.clone();
-        while !left.is_empty() {
-            let piece = left.split_to(PIECE.min(left.len()));
+        for piece in part.pieces() {
             upload.more(piece.len()).map_err(|full| match full {
                 Full::Never => Problem::TooLarge,
                 Full::All | Full::Partner => busy(),
             })?;
             writer.write(piece).await.map_err(not_stored)?;
         }
-        let name = part.name.as_deref().filter(|name| !name.is_empty());
-        let name = name.map_or_else(|| format!("teil-{}", at + 2), |name| name.chars().take(255).collect());
-        let media_type = part.media_type.as_deref().unwrap_or("application/octet-stream");
-        writer.finish(&name, handed_on(media_type)).await.map_err(not_stored)
+        let (name, media_type) = part.labels(at);
+        writer.finish(&name, media_type).await.map_err(not_stored)
     }
 
     fn envelope(

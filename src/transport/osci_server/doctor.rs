@@ -4,11 +4,10 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use super::settings::Settings;
 use crate::transport::osci_keys::told_of_keys;
-use crate::transport::osci_trust::{PinSettings, told};
+use crate::transport::osci_trust::told_of_pins;
 use crate::transport::port::account::Account;
 use crate::transport::settings;
 
@@ -17,23 +16,15 @@ pub fn certificates(
     name: &str,
     written: &serde_json::Value,
     accounts: &[Account],
-    (config, now): (&Path, Timestamp),
+    at: (&Path, Timestamp),
 ) -> Vec<(bool, String)> {
     let settings = match settings::read::<Settings>(name, written) {
         Ok(settings) => settings,
         Err(error) => return vec![(false, error.to_string())],
     };
-    let mut all = told_of_keys(name, settings.keys, (config, now));
-    for (nth, intermediary) in settings.intermediaries.iter().enumerate() {
-        let what = format!("{name}: intermediary {nth}");
-        all.extend(told(config, &what, &intermediary.signature, now));
-        all.extend(told(config, &what, &intermediary.cipher, now));
-    }
-    for account in accounts.iter().filter(|account| account.connection == name) {
-        let Ok(pins) = PinSettings::deserialize(&account.settings) else { continue };
-        let what = format!("{name}: {}", account.partner);
-        all.extend(told(config, &what, &pins.authors, now));
-        all.extend(told(config, &what, &pins.cipher, now));
-    }
+    let mut all = told_of_keys(name, settings.keys, at);
+    let intermediaries = settings.intermediaries.iter().enumerate();
+    let named = intermediaries.map(|(nth, one)| (format!("{name}: intermediary {nth}"), one));
+    all.extend(told_of_pins(name, named, accounts, at));
     all
 }

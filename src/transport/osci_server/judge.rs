@@ -211,13 +211,8 @@ impl<'a> Judge<'a> {
             });
         }
         let mut protocol_ids = vec![("osci.order".to_owned(), message.kind.name().to_owned())];
-        let mut id = |name: &str, value: Option<&str>| {
-            protocol_ids.extend(value.map(|value| (name.to_owned(), said(value))));
-        };
-        id("osci.message-id", message_id.as_deref());
-        id("osci.intermediary", signer.map(Certificate::fingerprint).as_deref());
-        gathered.signers.iter().for_each(|signer| id("osci.author", Some(signer)));
-        gathered.times.iter().for_each(|time| id("osci.signing-time", Some(time)));
+        let intermediary = signer.map(Certificate::fingerprint);
+        protocol_ids.extend(gathered.protocol_ids(message_id.as_deref(), intermediary));
         let envelope = if signer.is_some() { "signed by a pinned intermediary" } else { "unsigned" };
         let content = match gathered.signers.is_empty() {
             true => "unsigned; the intermediary vouches for its sender",
@@ -235,9 +230,4 @@ impl<'a> Judge<'a> {
             replies_plain: author.pinned.policy.plain,
         })
     }
-}
-
-/// Foreign text as it is kept: bounded.
-fn said(value: &str) -> String {
-    value.chars().filter(|c| !c.is_control()).take(200).collect()
 }

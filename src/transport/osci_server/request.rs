@@ -111,7 +111,7 @@ impl Recipient {
         match judged {
             Ok(judged) => {
                 let answered = self.deliver(&judged, &came, (place, room)).await?;
-                if matches!(answered.code, 800) {
+                if answered.code == 800 {
                     tracing::debug!(connection = self.door.connection, id = %came.id, "a delivery is received");
                 }
                 self.respond(judged.exchange, keys, answered).await

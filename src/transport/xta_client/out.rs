@@ -20,6 +20,7 @@ use super::trouble::{Trouble, Verdict, judged};
 use crate::clock::Tick;
 use crate::envelope::Envelope;
 use crate::transport::caller::Around;
+use crate::transport::port::left::Left;
 use crate::transport::port::{
     After, Attempt, BuildError, Channel, Destination, Follow, Followed, Forgetful, Memory, Progress, Proof,
     Receipt, SendError, Spool, Surroundings, Withdrawal,
@@ -40,25 +41,6 @@ const OVER: Duration = Duration::from_secs(600);
 const KNOWN: usize = 1024;
 /// How often it is looked how a large order gets on.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// What an attempt leaves: the id, and whether an order may have been sent under it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Left {
-    id: String,
-    sent: bool,
-}
-
-impl Left {
-    fn read(left: Option<&[u8]>) -> Option<Left> {
-        let text = std::str::from_utf8(left?).ok()?;
-        let (mark, id) = text.split_once(' ')?;
-        (!id.is_empty()).then(|| Left { id: id.to_owned(), sent: mark != "free" })
-    }
-
-    fn kept(&self) -> Vec<u8> {
-        format!("{} {}", if self.sent { "sent" } else { "free" }, self.id).into_bytes()
-    }
-}
 
 /// As whom an order was sent: its report is asked for as the same.
 #[derive(Serialize, Deserialize)]
@@ -365,24 +347,5 @@ fn reported(report: &Report, octets: bytes::Bytes) -> After {
             proof: proof(format!("transport report: red, {} errors", many(Severity::Error))),
         },
         _ => After::Open { again: None },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_attempt_leaves_says_whether_an_order_may_be_under_way() {
-        for left in
-            [Left { id: "urn:a b".to_owned(), sent: true }, Left { id: "urn:c".to_owned(), sent: false }]
-        {
-            assert_eq!(Left::read(Some(&left.kept())), Some(left));
-        }
-        for nothing in [None, Some(&b""[..]), Some(b"sent "), Some(b"\xff"), Some(b"urn:x")] {
-            assert_eq!(Left::read(nothing), None);
-        }
-        // A mark that nobody knows is no reason to send without asking.
-        assert!(Left::read(Some(b"other urn:x")).unwrap().sent);
     }
 }

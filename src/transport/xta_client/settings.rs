@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::transport::port::Channel;
 use crate::transport::port::spot::{Spot, exact, origin};
-use crate::transport::settings::Span;
+use crate::transport::settings::{Span, fifteen_minutes, seven_days, thirty_seconds};
 use crate::transport::tls::Identity as Certificate;
 use crate::transport::xta::model::{Identity, MetaData, Scenario};
 use crate::transport::xta_words::{Document, Named, check_documents};
@@ -151,20 +151,8 @@ pub struct ChannelSettings {
     pub look_up: bool,
 }
 
-fn thirty_seconds() -> Span {
-    Span(Duration::from_secs(30))
-}
-
-fn fifteen_minutes() -> Span {
-    Span(Duration::from_secs(900))
-}
-
 fn one_minute() -> Span {
     Span(Duration::from_secs(60))
-}
-
-fn seven_days() -> Span {
-    Span(Duration::from_secs(7 * 24 * 3600))
 }
 
 fn page() -> u64 {

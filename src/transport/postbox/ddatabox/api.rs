@@ -85,6 +85,10 @@ impl Api {
         self.link.at(["api", "v4"].into_iter().chain(parts.iter().copied()))
     }
 
+    fn at_share(&self, id: u64) -> Url {
+        self.url(&["shares", "downloads", &id.to_string()])
+    }
+
     /// Asks; where the login has expired meanwhile once more with a new one.
     async fn call(&self, method: Method, url: Url, body: Body) -> Result<Reply, Trouble> {
         let mut spent: Option<SecretString> = None;
@@ -224,8 +228,7 @@ impl Api {
 
     /// A link; `None` where it is not there any more.
     pub async fn share(&self, id: u64) -> Result<Option<Share>, Trouble> {
-        let url = self.url(&["shares", "downloads", &id.to_string()]);
-        match self.call(Method::GET, url, Body::None).await {
+        match self.call(Method::GET, self.at_share(id), Body::None).await {
             Ok(reply) => reply.json.as_ref().and_then(share).ok_or_else(lacks).map(Some),
             Err(Trouble::Status { status: 404, .. }) => Ok(None),
             Err(trouble) => Err(trouble),
@@ -234,21 +237,21 @@ impl Api {
 
     /// Changes what only the house reads of a link.
     pub async fn note_share(&self, id: u64, notes: &str) -> Result<(), Trouble> {
-        let url = self.url(&["shares", "downloads", &id.to_string()]);
-        self.call(Method::PUT, url, Body::Json(json!({ "internalNotes": notes }))).await.map(drop)
+        self.change_share(id, json!({ "internalNotes": notes })).await
     }
 
     /// Gives a link a password that nobody has, so that it is of use to nobody from now on.
     pub async fn lock_share(&self, id: u64, password: &SecretString) -> Result<(), Trouble> {
-        let url = self.url(&["shares", "downloads", &id.to_string()]);
-        let body = json!({ "password": password.expose_secret() });
-        self.call(Method::PUT, url, Body::Json(body)).await.map(drop)
+        self.change_share(id, json!({ "password": password.expose_secret() })).await
+    }
+
+    async fn change_share(&self, id: u64, body: Value) -> Result<(), Trouble> {
+        self.call(Method::PUT, self.at_share(id), Body::Json(body)).await.map(drop)
     }
 
     /// Deletes a link; one that is not there counts as deleted.
     pub async fn delete_share(&self, id: u64) -> Result<(), Trouble> {
-        let url = self.url(&["shares", "downloads", &id.to_string()]);
-        gone(self.call(Method::DELETE, url, Body::None).await)
+        gone(self.call(Method::DELETE, self.at_share(id), Body::None).await)
     }
 
     /// Deletes a file.

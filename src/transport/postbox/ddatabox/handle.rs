@@ -36,10 +36,7 @@ impl Handle {
         let mail = decode(mail).filter(|mail| is_address(mail))?;
         let phone = match query {
             None => None,
-            Some(query) => {
-                let number = decode(query.strip_prefix("sms=")?)?;
-                Some(number).filter(|number| is_number(number)).map(Some)?
-            }
+            Some(query) => Some(decode(query.strip_prefix("sms=")?).filter(|number| is_number(number))?),
         };
         Some(Handle { mail, phone })
     }

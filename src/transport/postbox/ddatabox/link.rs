@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, Url};
@@ -19,7 +18,7 @@ use crate::transport::unreached::Names;
 use crate::transport::watched::Files;
 
 /// Octets of an answer; lists are asked for by one name.
-const HELD: usize = 256 * 1024;
+const HELD: u64 = 256 * 1024;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -43,8 +42,8 @@ impl Link {
     pub fn open(connection: &str, settings: &Settings, around: Around) -> Result<Link, String> {
         let base = base(&settings.url).map_err(|text| format!("url {text}"))?;
         let files = tls::client_files(settings.ca.as_deref(), None);
-        let timeout = settings.timeout.0;
-        let caller = Caller::open(connection, around, files, move |files| client(files, timeout));
+        let (timeout, plain) = (settings.timeout.0, base.scheme() == "http");
+        let caller = Caller::open(connection, around, files, move |files| client(files, timeout, plain));
         let caller = caller.map_err(|fault| fault.to_string())?;
         Ok(Link { base, timeout, caller })
     }
@@ -87,15 +86,11 @@ impl Link {
             return Err(Trouble::Status { status: status.as_u16(), after });
         }
         let json = reply.headers().get(CONTENT_TYPE).is_some_and(|media| media.to_str().is_ok_and(is_json));
-        let mut octets = BytesMut::new();
-        loop {
-            match reply.chunk().await {
-                Ok(Some(piece)) if octets.len() + piece.len() <= HELD => octets.extend_from_slice(&piece),
-                Ok(Some(_)) => return Err(Trouble::Odd("its answer is larger than any of its interface")),
-                Ok(None) => break,
-                Err(_) => return Err(Trouble::Lost("the answer broke off")),
-            }
-        }
+        let octets = match caller::held(reply, HELD).await {
+            Ok(Some(octets)) => octets,
+            Ok(None) => return Err(Trouble::Odd("its answer is larger than any of its interface")),
+            Err(_) => return Err(Trouble::Lost("the answer broke off")),
+        };
         let odd = Trouble::Odd("it answers with something else than its interface does, such as a page");
         let json = match (octets.is_empty(), json) {
             (true, _) => None,
@@ -127,11 +122,12 @@ pub fn with_form(request: RequestBuilder, pairs: &[(&str, &str)]) -> RequestBuil
     request.header(CONTENT_TYPE, form).body(encoded)
 }
 
-fn client(files: &Files, timeout: Duration) -> Result<Client, TlsError> {
-    let builder = caller::builder(timeout.min(CONNECT)).dns_resolver(Names);
-    let builder = match files.of("ca") {
-        Some(_) => builder.tls_backend_preconfigured(tls::client_config(files)?),
-        None => builder,
+fn client(files: &Files, timeout: Duration, plain: bool) -> Result<Client, TlsError> {
+    let config = match files.of("ca") {
+        Some(_) => tls::client_config(files)?,
+        None if plain => tls::plain_config()?,
+        None => tls::public_config(files)?,
     };
-    caller::built(builder)
+    let builder = caller::builder(timeout.min(CONNECT)).dns_resolver(Names);
+    caller::built(builder.tls_backend_preconfigured(config))
 }

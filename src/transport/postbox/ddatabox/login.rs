@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::link::{Link, with_form};
 use super::settings::Settings;
 use super::trouble::Trouble;
-use crate::seal::key::sha256;
+use crate::transport::ids::sha256_hex;
 use crate::transport::port::Notes;
 
 /// The key of the note that keeps what is exchanged.
@@ -99,7 +99,7 @@ impl Login {
 
     /// Exchanges what a consent gave, or what came of it.
     async fn exchanged(&self, link: &Link, first: &SecretString, held: &mut Held) -> Result<Given, Trouble> {
-        let of = hex::encode(sha256(first.expose_secret().as_bytes()));
+        let of = sha256_hex(first.expose_secret().as_bytes());
         if let Some(unkept) = held.unkept.take() {
             self.keep(&of, unkept, held).await?;
         }

@@ -125,12 +125,10 @@ impl DdataboxDestination {
         let look = async {
             match self.api.is_encrypted(self.channel.room).await {
                 Ok(false) => Ok(()),
-                Ok(true) => Err(SendError::Later {
-                    cause: "the room is encrypted by its users (Triple-Crypt), which is not supported; name another `room`"
-                        .to_owned(),
-                    retry_after: None,
-                    far_end: false,
-                }),
+                Ok(true) => {
+                    let cause = "the room is encrypted by its users (Triple-Crypt), which is not supported; name another `room`";
+                    Err(later(cause, false))
+                }
                 Err(trouble) => Err(trouble.before_anybody_knows("the room cannot be looked at")),
             }
         };
@@ -174,11 +172,7 @@ impl DdataboxDestination {
                 }
             }
         }
-        Err(SendError::Later {
-            cause: "its name is taken there, and no such file is shown".to_owned(),
-            retry_after: None,
-            far_end: false,
-        })
+        Err(later("its name is taken there, and no such file is shown", false))
     }
 
     async fn content(&self, upload: &Upload, part: &Part, progress: &Progress) -> Result<(), SendError> {
@@ -229,11 +223,7 @@ impl DdataboxDestination {
             Some(agreed) => Ok(agreed.0.clone()),
             None => password(),
         };
-        let password = made.map_err(|()| SendError::Later {
-            cause: "the machine gives no random octets".to_owned(),
-            retry_after: None,
-            far_end: false,
-        })?;
+        let password = made.map_err(|()| later("the machine gives no random octets", false))?;
         let phone = self.channel.password.is_none().then_some(to.phone.as_deref()).flatten();
         let new = NewShare {
             node: node.id,
@@ -253,11 +243,7 @@ impl DdataboxDestination {
         self.api.delete_share(share).await.map_err(trouble)?;
         match self.api.share(share).await.map_err(trouble)? {
             None => Ok(()),
-            Some(_) => Err(SendError::Later {
-                cause: "a link that was deleted is still there".to_owned(),
-                retry_after: None,
-                far_end: true,
-            }),
+            Some(_) => Err(later("a link that was deleted is still there", true)),
         }
     }
 
@@ -369,12 +355,11 @@ impl Destination for DdataboxDestination {
         };
         match look.await.map_err(|trouble: Trouble| trouble.before_anybody_knows("it cannot be looked up"))? {
             None | Some((_, _, Told::Nobody)) => Ok(None),
-            Some((node, share, Told::Yes)) => Ok(Some(self.receipt(node, share.id, None))),
             // Whoever has used it was told.
-            Some((node, share, Told::Perhaps)) if share.downloads > 0 => {
+            Some((node, share, told)) if told == Told::Yes || share.downloads > 0 => {
                 Ok(Some(self.receipt(node, share.id, None)))
             }
-            Some((_, _, Told::Perhaps)) => Err(SendError::Unclear {
+            Some(_) => Err(SendError::Unclear {
                 cause: "the notice of its link was about to be sent; ask the far end whether it was"
                     .to_owned(),
             }),
@@ -442,6 +427,10 @@ impl Destination for DdataboxDestination {
     fn width(&self) -> usize {
         self.width
     }
+}
+
+fn later(cause: &str, far_end: bool) -> SendError {
+    SendError::Later { cause: cause.to_owned(), retry_after: None, far_end }
 }
 
 fn used(share: &Share) -> Proof {
