@@ -22,9 +22,14 @@ const MOST_WAYS: usize = 2_000;
 /// Characters whose class stands in a table of its own.
 const NEAR: usize = 0x250;
 
+/// Octets of a pattern that a person reads at a glance; those of whole sets of characters have thousands.
+const READABLE: usize = 100;
+
 /// A compiled pattern.
 #[derive(Debug)]
 pub(super) struct Pattern {
+    /// As it is written, where it is short enough to be read.
+    told: Option<Box<str>>,
     classes: Classes,
     machine: Machine,
 }
@@ -62,7 +67,9 @@ impl Patterns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(texts).cloned()
     }
 
-    pub(super) fn add(&self, texts: Vec<Box<str>>, pattern: Pattern) -> Arc<Pattern> {
+    pub(super) fn add(&self, texts: Vec<Box<str>>, mut pattern: Pattern) -> Arc<Pattern> {
+        let told = texts.join(" | ");
+        pattern.told = (told.len() <= READABLE && !told.contains(char::is_control)).then(|| told.into());
         let pattern = Arc::new(pattern);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(texts, pattern.clone());
         pattern
@@ -95,7 +102,7 @@ pub(super) fn any_of(exprs: &[Expr]) -> Result<Pattern, PatternFault> {
         }
         None => return Err(TOO_LARGE),
     };
-    Ok(Pattern { classes, machine })
+    Ok(Pattern { told: None, classes, machine })
 }
 
 const TOO_LARGE: PatternFault = PatternFault { what: "the pattern is too large", at: 1 };
@@ -317,6 +324,11 @@ fn closure(steps: &[Step], from: &[u32], work: &mut usize) -> Vec<u32> {
 }
 
 impl Pattern {
+    /// As it is written; alternatives of one step stand side by side. Nothing where it is too long to be read.
+    pub(super) fn told(&self) -> Option<&str> {
+        self.told.as_deref()
+    }
+
     /// Whether the whole text is in the pattern's language; linear in its length.
     pub(super) fn holds(&self, text: &str) -> bool {
         match &self.machine {

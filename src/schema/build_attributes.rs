@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::build::{AttributeSet, Builder, Kind, Site, State};
 use super::fault::SchemaFault;
 use super::names::{XSI, XSI_NAME};
-use super::simple::{ANY_SIMPLE, Look, Role, SimpleId};
+use super::simple::{ANY_SIMPLE, Look, Primitive, Role, SimpleId, Variety};
 use super::tables::{ComplexId, EXTENSION, TypeId, Use, Value, Wildcard};
 
 /// What a copied attribute takes, measured in parts of contents.
@@ -176,8 +176,20 @@ impl<'d> Builder<'d> {
             (None, None) => ANY_SIMPLE,
             _ => return Err(site.fault("an attribute has either 'type' or a simple type")),
         };
+        self.notation_names(site, simple)?;
         let value = self.simple_value(site, simple)?;
         Ok(Use { name, simple, required: false, value })
+    }
+
+    /// Part 2, 3.2.19: what is a NOTATION lists the notations that it may name; the type itself is nobody's.
+    pub(super) fn notation_names(&self, site: Site<'d>, simple: SimpleId) -> Result<(), SchemaFault> {
+        let found = self.simples.get(simple);
+        match found.variety {
+            Variety::Atomic(Primitive::Notation) if found.enumeration.is_none() => {
+                Err(site.fault("NOTATION is used only by a type that lists the notations (xs:enumeration)"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The default or fixed value that a node gives, which must be one of the type.

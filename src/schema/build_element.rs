@@ -71,6 +71,9 @@ impl<'d> Builder<'d> {
                 (None, Some(node)) => self.complex_type(site.at(node), None)?,
                 (None, None) => ANY_TYPE,
             };
+            if let TypeId::Simple(simple) = found {
+                self.notation_names(site, simple)?;
+            }
             self.elements[id.0 as usize].of_type = found;
             if let Some(text) = site.get("substitutionGroup") {
                 let head = self.resolve(Kind::Element, site, text)?;

@@ -137,6 +137,15 @@ fn broken(code: &'static str, what: impl Into<Cow<'static, str>>) -> Broken {
     Broken { code, what: what.into() }
 }
 
+/// Every pattern in force holds; a schema is no one's secret, so the one that does not is shown.
+fn patterned(simple: &Simple, text: &str) -> Result<(), Broken> {
+    let Some(pattern) = simple.patterns.iter().find(|pattern| !pattern.holds(text)) else { return Ok(()) };
+    Err(match pattern.told() {
+        Some(told) => broken("cvc-pattern-valid", format!("a value of the pattern {told} is expected")),
+        None => broken("cvc-pattern-valid", "a value of the prescribed pattern is expected"),
+    })
+}
+
 /// Which namespace a prefix stands for where a value is written.
 pub(super) trait Prefixes {
     fn name_of(&self, prefix: &str) -> Option<&str>;
@@ -232,8 +241,8 @@ impl Simples {
         let mut white = simple.white;
         let union = matches!(simple.variety, Variety::Union(_));
         let text = if union { Cow::Borrowed(raw) } else { lexis::whitened(raw, simple.white) };
-        if !union && !simple.patterns.iter().all(|pattern| pattern.holds(&text)) {
-            return Err(broken("cvc-pattern-valid", "a value of the prescribed pattern is expected"));
+        if !union {
+            patterned(simple, &text)?;
         }
         let wanted = look.key || simple.enumeration.is_some();
         let key = match &simple.variety {
@@ -277,10 +286,7 @@ impl Simples {
             }
         };
         if union && !simple.patterns.is_empty() {
-            let text = lexis::whitened(raw, white);
-            if !simple.patterns.iter().all(|pattern| pattern.holds(&text)) {
-                return Err(broken("cvc-pattern-valid", "a value of the prescribed pattern is expected"));
-            }
+            patterned(simple, &lexis::whitened(raw, white))?;
         }
         if let (Some(allowed), Some(key)) = (&simple.enumeration, &key)
             && allowed.get(&*key.text).is_none_or(|tags| tags & (1 << key.tag) == 0)

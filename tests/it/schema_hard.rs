@@ -329,6 +329,12 @@ fn what_is_not_lawful_is_refused_when_it_is_loaded() {
             range("xs:int", "<xs:maxExclusive value='1'/>", "<xs:minExclusive value='1'/>"),
             "wider than that of the base",
         ),
+        ("<xs:element name='c' type='xs:NOTATION'/>".to_owned(), "lists the notations"),
+        ("<xs:attribute name='c' type='xs:NOTATION'/>".to_owned(), "lists the notations"),
+        (
+            "<xs:simpleType name='s'><xs:restriction base='xs:NOTATION'/></xs:simpleType><xs:element name='c' type='t:s'/>".to_owned(),
+            "lists the notations",
+        ),
     ] {
         let fault = compiled(&inside).expect_err(&inside);
         assert!(fault.text.contains(said), "{inside}: {fault}");
