@@ -9,6 +9,11 @@ cd "$(dirname "$0")/.."
 
 DENY_VERSION=0.20.2
 
+# What is built once from nothing gains nothing from what the next build could take over.
+[ -d "${CARGO_TARGET_DIR:-target}/debug/incremental" ] || export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
+# Most tests wait more than they work: one more than the two processors that they are made for.
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-3}"
+
 peers=0
 for argument in "$@"; do
   case "$argument" in
