@@ -29,7 +29,7 @@ use super::{folders, rights, spots};
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
     /// Faults in route, connection or partner files, each with its place.
-    #[error("{} fault(s) in the files of this stage", .0.faults.len())]
+    #[error("{} in the files of this stage", match .0.faults.len() { 1 => "1 fault".to_owned(), many => format!("{many} faults") })]
     Files(Faults),
     /// What everybody on the machine can read or change and must not, in a stage that is real.
     #[error("{}", .0.join("\n"))]

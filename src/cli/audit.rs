@@ -1,12 +1,13 @@
 //! `audit`: what was changed and who read what, for the auditor; taken away by `audit_export`, judged by `audit_verify`. Every look is
 //! recorded before anything is shown. Never shows a payload.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::args::Global;
-use super::args_audit::{AuditCommand, AuditShowArgs, Only, local_micros};
+use super::args_audit::{AuditCommand, AuditShowArgs, Only};
 use super::audit_verify::PAGE;
 use super::exit::{CliError, Exit};
 use super::output::{Output, moment, or_dash};
@@ -73,7 +74,8 @@ fn may_look(stage: Stage, auditors: &[String], person: &str) -> bool {
 /// A change as shown.
 #[derive(Serialize)]
 struct ShownChange {
-    at: String,
+    /// To the microsecond, as the chain has it.
+    at: Option<Timestamp>,
     what: String,
     strand: i64,
     place: i64,
@@ -82,13 +84,15 @@ struct ShownChange {
     partner: String,
     mandant: String,
     reason: Option<String>,
+    /// The arguments of a command.
+    ordered: Value,
     detail: Value,
 }
 
 /// A retrieval as shown.
 #[derive(Serialize)]
 struct ShownRetrieval {
-    at: String,
+    at: Timestamp,
     step: String,
     message: Uuid,
     records: Vec<Uuid>,
@@ -123,6 +127,7 @@ fn shown_change(told: Told, args: &AuditShowArgs) -> Option<ShownChange> {
     if !wanted(args, &change.what, &person, &partner) {
         return None;
     }
+    let ordered = told.said.ordered.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
     let mut detail = serde_json::from_slice(&change.detail).unwrap_or(Value::Null);
     if let Value::Object(facts) = &mut detail {
         // Told beside it, opened.
@@ -130,7 +135,7 @@ fn shown_change(told: Told, args: &AuditShowArgs) -> Option<ShownChange> {
         facts.remove("person");
     }
     Some(ShownChange {
-        at: local_micros(change.at),
+        at: Timestamp::from_microsecond(change.at).ok(),
         what: change.what,
         strand: told.link.strand,
         place: told.link.place,
@@ -138,7 +143,8 @@ fn shown_change(told: Told, args: &AuditShowArgs) -> Option<ShownChange> {
         person,
         partner,
         mandant,
-        reason: told.reason,
+        reason: told.said.reason,
+        ordered,
         detail,
     })
 }
@@ -146,7 +152,7 @@ fn shown_change(told: Told, args: &AuditShowArgs) -> Option<ShownChange> {
 fn shown_retrieval(one: Retrieved, args: &AuditShowArgs) -> Option<ShownRetrieval> {
     let By { mandant, partner, person, .. } = one.by;
     wanted(args, &one.step, &person, &partner).then(|| ShownRetrieval {
-        at: moment(one.at),
+        at: one.at,
         step: one.step,
         message: one.message,
         records: one.records,
@@ -200,14 +206,22 @@ fn dash(text: &str) -> String {
     or_dash(Some(text).filter(|text| !text.is_empty()))
 }
 
+/// What it was, and of a command what was ordered.
+fn what(one: &ShownChange) -> String {
+    let said = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let ordered = one.ordered.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let words = ordered.map(|(name, value)| format!(" {name}={}", said(value)));
+    one.what.clone() + &words.collect::<String>()
+}
+
 fn print_changes(changes: &[ShownChange], out: &mut Output) -> std::io::Result<()> {
     if changes.is_empty() {
         return out.say("no such change");
     }
     let row = |one: &ShownChange| {
         vec![
-            one.at.clone(),
-            one.what.clone(),
+            one.at.map_or_else(|| "at no moment".to_owned(), moment),
+            what(one),
             format!("{}/{}", one.strand, one.place),
             or_dash(one.subject.map(|id| id.to_string()).as_deref()),
             dash(&one.partner),
@@ -225,7 +239,7 @@ fn print_retrievals(retrievals: &[ShownRetrieval], out: &mut Output) -> std::io:
     }
     let row = |one: &ShownRetrieval| {
         vec![
-            one.at.clone(),
+            moment(one.at),
             one.step.clone(),
             one.message.to_string(),
             one.records.len().to_string(),

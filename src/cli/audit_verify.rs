@@ -23,7 +23,7 @@ struct Found {
     strand: i64,
     from: i64,
     to: i64,
-    at: Option<String>,
+    at: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -245,7 +245,7 @@ async fn judged(store: &dyn Store, strand: Strand, export: Option<&mut Export>) 
         strand: fault.strand,
         from: fault.from,
         to: fault.to,
-        at: fault.at.map(local_micros),
+        at: fault.at.and_then(|at| Timestamp::from_microsecond(at).ok()),
     });
     let faults: Vec<Found> = faults.collect();
     Ok(Judged {
@@ -288,7 +288,7 @@ fn print(one: &Judged, out: &mut Output) -> std::io::Result<()> {
         } else {
             format!("{} to {}", fault.from, fault.to)
         };
-        let at = fault.at.as_ref().map(|at| format!(" (at or after {at})")).unwrap_or_default();
+        let at = fault.at.map(|at| format!(" (at or after {})", moment(at))).unwrap_or_default();
         out.say(&format!("FAULT strand {strand}, link {place}{at}: {}", says(fault.wrong)))?;
     }
     if one.more > 0 {

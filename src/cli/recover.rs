@@ -144,10 +144,10 @@ async fn status(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         out.value(&found)?;
         return Ok(Exit::No);
     }
-    let copied = found.copied.map_or_else(|| "at an unknown time".to_owned(), |at| at.to_string());
+    let copied = found.copied.map_or_else(|| "at an unknown time".to_owned(), moment);
     out.say(&format!(
         "put back {}, from a backup taken {copied}; sources and dispatch are closed",
-        found.since
+        moment(found.since)
     ))?;
     let applied = if found.applied { "applied" } else { "not applied yet; start `drehscheibe run`" };
     out.say(&format!("deletion ledger: {applied}"))?;

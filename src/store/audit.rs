@@ -112,8 +112,17 @@ pub struct Told {
     pub number: i64,
     /// The link.
     pub link: Link,
-    /// Why a person did it, opened.
+    /// What a person said, opened.
+    pub said: Said,
+}
+
+/// What a person said of a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Why.
     pub reason: Option<String>,
+    /// What was ordered, as JSON: the arguments of a command.
+    pub ordered: Option<String>,
 }
 
 /// A retrieval as it is told to an auditor.

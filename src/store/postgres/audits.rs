@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::store::audit::{
-    Audits, By, Change, Held, Link, Lost, Recorded, Retrieved, Strand, Told, Turn, Viewing, Window,
+    Audits, By, Change, Held, Link, Lost, Recorded, Retrieved, Said, Strand, Told, Turn, Viewing, Window,
 };
 use crate::store::contract::{Scope, Stamp, StoreError, View};
 use crate::store::postgres::base::{Base, stamps};
@@ -92,12 +92,12 @@ impl Bounds {
     }
 }
 
-/// Why persons did it. A reason that does not open is told as none: the chain says whether the row is whole.
-async fn reasons<'l>(
+/// What persons said of it. What does not open is told as none: the chain says whether the row is whole.
+async fn said<'l>(
     on: &impl GenericClient,
     house: &MandantKey,
     links: impl Iterator<Item = &'l Link> + Clone,
-) -> Stored<Vec<Option<String>>> {
+) -> Stored<Vec<Said>> {
     let change = |link: &'l Link| match &link.change {
         Held::There(change) => Some(&**change),
         Held::Gone | Held::Unreadable => None,
@@ -105,21 +105,25 @@ async fn reasons<'l>(
     let ordered = |change: &&Change| change.what.starts_with("command.");
     let commands: Vec<Uuid> =
         links.clone().filter_map(change).filter(ordered).filter_map(|change| change.subject).collect();
-    let mut said: HashMap<Uuid, Option<String>> = HashMap::new();
+    let mut of_commands: HashMap<Uuid, Said> = HashMap::new();
     if !commands.is_empty() {
         for r in rows(on, sql!("command_words"), &[&commands]).await? {
             let (id, sealed): (Uuid, Vec<u8>) = (get(&r, 0)?, get(&r, 1)?);
-            said.insert(id, words::open_command(&house.key, id, &sealed).ok().map(|words| words.reason));
+            let opened = words::open_command(&house.key, id, &sealed).ok();
+            of_commands.insert(id, opened.map(Said::from).unwrap_or_default());
         }
     }
-    let reason = |link: &'l Link| {
-        let change = change(link)?;
+    let said = |link: &'l Link| {
+        let Some(change) = change(link) else { return Said::default() };
         match (change.subject, ordered(&change)) {
-            (Some(id), true) => said.get(&id).cloned().flatten(),
-            _ => words::open_reason(&house.key, change.subject, &change.detail)?.ok(),
+            (Some(id), true) => of_commands.get(&id).cloned().unwrap_or_default(),
+            _ => {
+                let reason = words::open_reason(&house.key, change.subject, &change.detail);
+                Said { reason: reason.and_then(Result::ok), ordered: None }
+            }
         }
     };
-    Ok(links.map(reason).collect())
+    Ok(links.map(said).collect())
 }
 
 async fn changes(base: &Base, window: &Window, turn: Turn) -> Stored<Vec<Told>> {
@@ -134,8 +138,8 @@ async fn changes(base: &Base, window: &Window, turn: Turn) -> Stored<Vec<Told>> 
         None => read_links(&client, sql!("audit_seen"), &[before, first, from, until, most]).await?,
     };
     let house: Arc<MandantKey> = base.keyring.house(&client).await?;
-    let reasons = reasons(&client, &house, found.iter().map(|(_, link)| link)).await?;
-    let told = found.into_iter().zip(reasons).map(|((number, link), reason)| Told { number, link, reason });
+    let said = said(&client, &house, found.iter().map(|(_, link)| link)).await?;
+    let told = found.into_iter().zip(said).map(|((number, link), said)| Told { number, link, said });
     Ok(told.collect())
 }
 
@@ -230,6 +234,7 @@ impl Audits for PostgresStore {
     async fn reasons(&self, _: &Recorded, links: &[Link]) -> Result<Vec<Option<String>>, StoreError> {
         let client = self.base.db.get().await?;
         let house = self.base.keyring.house(&client).await?;
-        reasons(&client, &house, links.iter()).await
+        let said = said(&client, &house, links.iter()).await?;
+        Ok(said.into_iter().map(|said| said.reason).collect())
     }
 }

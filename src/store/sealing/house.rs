@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::envelope::Stage;
 use crate::seal::key::{Key, Place};
-use crate::store::audit::{By, Retrieved};
+use crate::store::audit::{By, Retrieved, Said};
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::sealing::content::{from_json, to_json};
 use crate::store::sealing::values::{Stored, sealing, time};
@@ -87,6 +87,12 @@ impl AbrufRow {
     }
 }
 
+impl From<Words> for Said {
+    fn from(words: Words) -> Said {
+        Said { reason: Some(words.reason), ordered: Some(words.arguments).filter(|text| !text.is_empty()) }
+    }
+}
+
 /// Opens what was sealed with a command.
 pub fn open_command(house: &Key, id: Uuid, sealed: &[u8]) -> Stored<Words> {
     from_json(&house.open(&command_place(id), sealed).map_err(sealing)?)
@@ -95,11 +101,11 @@ pub fn open_command(house: &Key, id: Uuid, sealed: &[u8]) -> Stored<Words> {
 /// What a change says of its reason: sealed under the id of its subject, or under one that it names. `None` where it says none.
 pub fn open_reason(house: &Key, subject: Option<Uuid>, detail: &[u8]) -> Option<Stored<String>> {
     #[derive(Deserialize)]
-    struct Said {
+    struct Sealed {
         reason: Option<String>,
         id: Option<Uuid>,
     }
-    let said: Said = serde_json::from_slice(detail).ok()?;
+    let said: Sealed = serde_json::from_slice(detail).ok()?;
     let sealed = STANDARD.decode(said.reason?).ok()?;
     let id = said.id.or(subject)?;
     let place = Place::new("audit", id.as_bytes(), "reason");

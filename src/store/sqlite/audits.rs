@@ -8,7 +8,7 @@ use rusqlite::{Connection, Params, Row, params};
 
 use crate::seal::key::Key;
 use crate::store::audit::{
-    Audits, By, Change, Held, Link, Lost, Recorded, Retrieved, Strand, Told, Turn, Viewing, Window,
+    Audits, By, Change, Held, Link, Lost, Recorded, Retrieved, Said, Strand, Told, Turn, Viewing, Window,
 };
 use crate::store::contract::{Scope, StoreError, View};
 use crate::store::sealing::house::{self as words, AbrufRow};
@@ -83,17 +83,18 @@ fn bounds(window: &Window) -> (i64, i64) {
     (window.from.map_or(i64::MIN, micros), window.until.map_or(i64::MAX, micros))
 }
 
-/// Why a person did it. A reason that does not open is told as none: the chain says whether the row is whole.
-fn reason(db: &Connection, house: &Key, link: &Link) -> Stored<Option<String>> {
-    let Held::There(change) = &link.change else { return Ok(None) };
+/// What a person said of it. What does not open is told as none: the chain says whether the row is whole.
+fn said(db: &Connection, house: &Key, link: &Link) -> Stored<Said> {
+    let Held::There(change) = &link.change else { return Ok(Said::default()) };
     if let (Some(id), true) = (change.subject, change.what.starts_with("command.")) {
         let mut get = db.prepare_cached(sql!("command_words")).map_err(trouble)?;
         let found: Option<Vec<u8>> =
             rusqlite::OptionalExtension::optional(get.query_row([id], |r| r.get(0))).map_err(trouble)?;
         let opened = found.map(|sealed| words::open_command(house, id, &sealed));
-        return Ok(opened.and_then(Result::ok).map(|words| words.reason));
+        return Ok(opened.and_then(Result::ok).map(Said::from).unwrap_or_default());
     }
-    Ok(words::open_reason(house, change.subject, &change.detail).and_then(Result::ok))
+    let reason = words::open_reason(house, change.subject, &change.detail).and_then(Result::ok);
+    Ok(Said { reason, ordered: None })
 }
 
 fn changes(db: &Connection, keyring: &Keyring, window: &Window, turn: Turn) -> Stored<Vec<Told>> {
@@ -106,7 +107,7 @@ fn changes(db: &Connection, keyring: &Keyring, window: &Window, turn: Turn) -> S
         None => read_links(db, sql!("audit_seen"), params![before, from, until, most])?,
     };
     let house = keyring.house(db)?;
-    let told = |link: Link| Ok(Told { number: link.place, reason: reason(db, &house.key, &link)?, link });
+    let told = |link: Link| Ok(Told { number: link.place, said: said(db, &house.key, &link)?, link });
     links.into_iter().map(told).collect()
 }
 
@@ -194,7 +195,7 @@ impl Audits for SqliteStore {
         self.readers
             .ask(move |db, keyring| {
                 let house = keyring.house(db)?;
-                links.iter().map(|link| reason(db, &house.key, link)).collect()
+                links.iter().map(|link| Ok(said(db, &house.key, link)?.reason)).collect()
             })
             .await
     }

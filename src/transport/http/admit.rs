@@ -1,5 +1,5 @@
 //! Who a caller is: by client certificate, bearer token or both, against what the running set admits.
-//! Never tells why somebody was not admitted.
+//! Never tells a caller why it was not admitted; the operator learns what is wrong with a certificate.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
@@ -8,7 +8,7 @@ use axum::http::header::AUTHORIZATION;
 use jiff::Timestamp;
 
 use crate::envelope::{How, PartnerRef};
-use crate::transport::port::{Admission, Credential};
+use crate::transport::port::{Admission, Admitted, Credential};
 
 /// An admitted caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,14 +58,34 @@ pub fn admit(
     Some(Caller { partner: PartnerRef { id: id.to_owned(), how }, verification })
 }
 
+/// What keeps a certificate that was shown from admitting its holder, for the operator: in words that name nobody.
+pub fn why_not(admission: &Admission, shown: &str, lapsed: bool, now: Timestamp) -> &'static str {
+    let of = |known: &Credential| matches!(known, Credential::CertificateSha256(hash) if same(hash, shown));
+    let mut named = admission.entries.iter().filter(|entry| of(&entry.credential)).peekable();
+    if named.peek().is_none() {
+        return "it is no partner's";
+    }
+    if lapsed {
+        return "it is a partner's, and expired since the connection began, or its authority is trusted no more";
+    }
+    match (named.any(|entry| is_valid(entry, now)), owner(admission, now, of)) {
+        (false, _) => "it is a partner's, and not within the time that the partner file names for it",
+        (true, None) => "more than one partner names it",
+        (true, Some(_)) => "the token that came with it is another partner's or nobody's",
+    }
+}
+
+fn is_valid(entry: &Admitted, now: Timestamp) -> bool {
+    entry.from.is_none_or(|from| from <= now) && entry.to.is_none_or(|to| now < to)
+}
+
 /// The one partner whose valid credential matches; all are compared, so that time tells nothing.
 fn owner(admission: &Admission, now: Timestamp, matches: impl Fn(&Credential) -> bool) -> Option<&str> {
     let mut found: Option<&str> = None;
     let mut ambiguous = false;
     for entry in &admission.entries {
         let fits = matches(&entry.credential);
-        let valid = entry.from.is_none_or(|from| from <= now) && entry.to.is_none_or(|to| now < to);
-        if fits && valid {
+        if fits && is_valid(entry, now) {
             ambiguous |= found.is_some_and(|known| known != entry.partner);
             found = Some(&entry.partner);
         }
@@ -87,7 +107,6 @@ fn token(value: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::port::Admitted;
 
     fn admission() -> Admission {
         let entry = |partner: &str, credential, to: Option<&str>| Admitted {
@@ -138,5 +157,21 @@ mod tests {
         {
             assert_eq!(who(None, bad, MAY), None);
         }
+    }
+
+    #[test]
+    fn the_operator_learns_what_is_wrong_with_a_certificate() {
+        let why = |shown: &str, lapsed: bool, now: &str| {
+            let mut admission = admission();
+            admission.entries[0].to = Some("2026-06-01T00:00:00Z".parse().unwrap());
+            why_not(&admission, shown, lapsed, now.parse().unwrap())
+        };
+        const MAY: &str = "2026-05-31T23:59:59Z";
+        assert_eq!(why("ff", false, MAY), "it is no partner's");
+        assert_eq!(why("ff", true, MAY), "it is no partner's");
+        assert!(why("aa", true, MAY).contains("authority"));
+        assert!(why("aa", false, "2026-06-01T00:00:00Z").contains("the partner file"));
+        assert_eq!(why("cc", false, MAY), "more than one partner names it");
+        assert!(why("aa", false, MAY).contains("token"));
     }
 }

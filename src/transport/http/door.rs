@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::admit::{Caller, admit};
+use super::admit::{Caller, admit, why_not};
 use super::openapi::Described;
 use super::problem::Problem;
 use super::server::Peer;
@@ -95,22 +95,30 @@ impl Door {
         &self.begun
     }
 
-    /// Who is calling, by certificate or token, on a connection that is one of its own.
+    /// Who is calling, by certificate or token, on a connection that is one of its own. A certificate that admits nobody is an alarm.
     pub fn caller(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let admission = self.around.doors.admission();
+        let (admission, now) = (self.around.doors.admission(), self.around.clock.now());
         let certificate = peer.shown.as_ref().map(|shown| shown.fingerprint());
-        let caller =
-            admit(&admission, certificate, headers, self.around.clock.now()).filter(|_| !peer.lapsed);
-        if let (None, Some(sha256)) = (&caller, certificate) {
-            // By this its issuer, or we in partners.yaml, find which one it is.
-            let subject = format!("{}, client certificate", self.connection);
-            raise(Alarm::SenderNotAdmitted, &subject, &[("sha256", sha256), ("why", "it is no partner's")]);
-        }
-        let caller = caller.ok_or(Problem::Unknown)?;
+        let Some(caller) = self.known(peer, headers) else {
+            if let Some(sha256) = certificate {
+                // By this its issuer, or we in partners.yaml, find which one it is.
+                let subject = format!("{}, client certificate", self.connection);
+                let why = why_not(&admission, sha256, peer.lapsed, now);
+                raise(Alarm::SenderNotAdmitted, &subject, &[("sha256", sha256), ("why", why)]);
+            }
+            return Err(Problem::Unknown);
+        };
         if !peer.place.belongs_to(&caller.partner.id) {
             return Err(Problem::TooMany(FULL));
         }
         Ok(caller)
+    }
+
+    /// Who is calling, whatever connection it calls on; nobody is told.
+    pub fn known(&self, peer: &Peer, headers: &HeaderMap) -> Option<Caller> {
+        let certificate = peer.shown.as_ref().map(|shown| shown.fingerprint());
+        admit(&self.around.doors.admission(), certificate, headers, self.around.clock.now())
+            .filter(|_| !peer.lapsed)
     }
 
     /// The client, by the connection or a named proxy.

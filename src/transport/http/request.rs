@@ -190,7 +190,8 @@ impl Door {
         };
         let address = self.peer(peer, headers);
         let evidence = stranger::witness(body.unwrap_or_default(), most, Some(address)).await;
-        let (at, partner) = ((id, format!("http {path}")), self.caller(peer, headers).ok());
+        let at = (id, format!("http {path}"));
+        let partner = self.known(peer, headers).filter(|known| peer.place.belongs_to(&known.partner.id));
         let partner = partner.map(|caller| caller.partner);
         self.turned_away(at, partner, traceparent(headers), evidence).await;
     }

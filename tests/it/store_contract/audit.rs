@@ -72,7 +72,7 @@ async fn retrievals(store: &dyn Store, recorded: &Recorded, window: &Window) -> 
 fn said(told: &Told) -> (String, String, Option<&str>) {
     let Held::There(change) = &told.link.change else { panic!("no row") };
     let by = change.by.as_ref().expect("attributes");
-    (change.what.clone(), by.person.clone(), told.reason.as_deref())
+    (change.what.clone(), by.person.clone(), told.said.reason.as_deref())
 }
 
 pub async fn persons_and_reasons_are_readable_to_who_was_recorded(house: &dyn House) {
@@ -88,7 +88,7 @@ pub async fn persons_and_reasons_are_readable_to_who_was_recorded(house: &dyn Ho
     let posted = Command {
         id: command,
         what: "pause".into(),
-        arguments: "{}".into(),
+        arguments: r#"{"kind":"route","name":"probe"}"#.into(),
         person: "os:otto (unverified)".into(),
         reason: "Wartung".into(),
         at: at(7),
@@ -102,6 +102,12 @@ pub async fn persons_and_reasons_are_readable_to_who_was_recorded(house: &dyn Ho
         ("command.pause".into(), "os:otto (unverified)".into(), Some("Wartung")),
         "newest first"
     );
+    assert_eq!(
+        all[0].said.ordered.as_deref(),
+        Some(r#"{"kind":"route","name":"probe"}"#),
+        "what was ordered"
+    );
+    assert!(all[1..].iter().all(|told| told.said.ordered.is_none()));
     let replayed = words.iter().find(|(what, ..)| what == "inbox.replayed").expect("the replay");
     assert_eq!(replayed.2, Some("Route ergänzt"));
     assert_eq!(words.len(), 4, "{words:?}");
@@ -124,5 +130,5 @@ pub async fn persons_and_reasons_are_readable_to_who_was_recorded(house: &dyn Ho
     assert_eq!(retrievals(&*store, &recorded, &only(id)).await.len(), 1);
     let links: Vec<_> = all.iter().map(|told| told.link.clone()).collect();
     let reasons = store.reasons(&recorded, &links).await.unwrap();
-    assert_eq!(reasons, all.iter().map(|told| told.reason.clone()).collect::<Vec<_>>());
+    assert_eq!(reasons, all.iter().map(|told| told.said.reason.clone()).collect::<Vec<_>>());
 }
