@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -230,7 +231,7 @@ async fn answer_again(core: &Core, decided: &Decided, first: &Verdict) -> Result
         decided.refusal.as_ref().and_then(|refusal| entry::answer_to_repeat(&decided.ground, refusal, first));
     let Some(answer) = answer else { return Ok(()) };
     if !core.refused.answers_again(&answer.partner, core.clock.now()) {
-        return Err(super::receive::full());
+        return Err(full());
     }
     match core.store.answer_again(first.id, answer, &decided.entry.stamp, core.clock.now()).await {
         Ok(queued) => {
@@ -244,6 +245,14 @@ async fn answer_again(core: &Core, decided: &Decided, first: &Verdict) -> Result
             Err(busy("the store cannot commit now"))
         }
     }
+}
+
+/// The cause of a `Busy` for a delivery that would have to wait or to be parked beyond what is kept of its partner.
+const FULL: &str = "of this partner more waits, is parked, was refused or came again than is kept in a day";
+
+/// Not taken for its partner's sake, for a while.
+pub fn full() -> Busy {
+    Busy { cause: FULL.to_owned(), retry_after: Duration::from_secs(600), of_partner: true }
 }
 
 /// What a person does about an error of this program.

@@ -17,18 +17,18 @@ use crate::plan::PlanSet;
 use crate::register::fristen::Fristen;
 use crate::store::contract::{Entry, Pause, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
-use crate::telemetry::parts::Parts;
+use crate::telemetry::parts::{Failing, Parts, Turn};
 use crate::transport::port::reach::Reached;
 use crate::transport::port::{Busy, Stop};
 
+use super::broken::{Broken, Why};
 use super::duty::{Keeper, LEASE};
+use super::gate::Gate;
 use super::hands::Hands;
 use super::points::Points;
-use super::recover::Gate;
 use super::refused::Refused;
 use super::run::{Decided, Ground, Run};
 use super::told::Told;
-use super::watch::{self, Broken};
 
 /// Bounds of the engine; all have defaults.
 #[derive(Clone, Debug)]
@@ -299,6 +299,17 @@ impl Core {
         self.pauses().iter().any(|pause| pause.holds(destination))
     }
 
+    /// The process cannot go on without a part: it takes nothing more, finishes what is under way and ends.
+    pub fn ends(&self, why: Why) {
+        let next = "start the process again, if its keeper has not done so".to_owned();
+        let failing = Failing { cause: why.cause.to_owned(), next, turn: Turn::Ours };
+        self.parts.fails(&format!("engine {}", why.part), failing);
+        self.broken.note(why);
+        self.leaving.cancel();
+        self.draining.cancel();
+        self.broken.tell();
+    }
+
     /// Calls a person because the store did not do what it was asked, and makes the process unready.
     pub fn store_failed(&self, error: &StoreError) {
         let alarm = error.alarm();
@@ -314,7 +325,7 @@ impl Core {
             // First of all that it leaves: who looks whether the gate may open again goes by that.
             self.leaving.cancel();
             self.gate.close();
-            watch::ends(self, "store", why);
+            self.ends(Why { part: "store", cause: why });
         }
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some((Tick::now(), alarm));
     }

@@ -12,6 +12,8 @@ pub mod sending;
 pub mod settle;
 pub mod entry;
 pub mod door;
+pub mod broken;
+pub mod gate;
 pub mod core;
 pub mod duty;
 pub mod alone;

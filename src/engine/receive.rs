@@ -198,14 +198,6 @@ impl Paused {
     }
 }
 
-/// The cause of a `Busy` for a delivery that would have to wait or to be parked beyond what is kept of its partner.
-const FULL: &str = "of this partner more waits, is parked, was refused or came again than is kept in a day";
-
-/// Not taken for its partner's sake, for a while.
-pub fn full() -> Busy {
-    Busy { cause: FULL.to_owned(), retry_after: Duration::from_secs(600), of_partner: true }
-}
-
 /// Why a delivery is quarantined without a run, and what a person does about it.
 struct Reason {
     cause: &'static str,
@@ -350,7 +342,7 @@ fn commit(core: &Core, mut decided: Box<Decided>, ticket: Option<Ticket>) {
     let Some(ticket) = ticket else { return };
     if core.refused.bound(Arc::make_mut(&mut decided.entry), core.clock.now()) == Room::None {
         core.release(std::mem::take(&mut decided.leased));
-        ticket.tell(Err(full()));
+        ticket.tell(Err(super::commit::full()));
         return;
     }
     let _ = core.commits.send(Pending { decided, ticket });

@@ -2,19 +2,17 @@
 //! send that may have left after the backup was taken is looked up at its far end.
 //! Sends nothing, and decides nothing that a far end or a person has not said.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 
 use crate::envelope::Envelope;
 use crate::store::contract::StoreError;
 use crate::store::lane::Due;
-use crate::store::recovery::{Finding, Lost, Recovering};
+use crate::store::recovery::{Finding, Recovering};
 use crate::telemetry::alarm::{Alarm, raise};
-use crate::transport::port::{Busy, Destination, Receipt, SendError};
+use crate::transport::port::{Destination, Receipt, SendError};
 
 use super::answers;
 use super::core::Core;
@@ -26,94 +24,6 @@ const PAGE: usize = 64;
 const LOOK: Duration = Duration::from_secs(1);
 /// How often it is looked at whether another replica has found that something is missing.
 const HEAR: Duration = Duration::from_secs(2);
-/// When a source may ask again.
-const RETRY: Duration = Duration::from_secs(30);
-
-/// Whether dispatch and sources are open.
-#[derive(Debug, Default)]
-pub struct Gate {
-    closed: AtomicBool,
-    opened: Notify,
-    shut: Notify,
-    lost: OnceLock<Lost>,
-}
-
-impl Gate {
-    /// Closes it for all.
-    pub fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.shut.notify_waiters();
-    }
-
-    /// Returns when it is closed.
-    pub async fn shut(&self) {
-        loop {
-            let shut = self.shut.notified();
-            tokio::pin!(shut);
-            shut.as_mut().enable();
-            if self.is_closed() {
-                return;
-            }
-            shut.await;
-        }
-    }
-
-    /// Closes it because acknowledged deliveries are missing; before anything runs.
-    pub fn close_for(&self, lost: Lost) {
-        // Once in the life of a process, which finds it at its start.
-        let _ = self.lost.set(lost);
-        self.close();
-    }
-
-    /// What is missing, where it is closed for that.
-    pub fn lost(&self) -> Option<&Lost> {
-        self.lost.get().filter(|_| self.is_closed())
-    }
-
-    /// Opens it for all who wait.
-    pub fn open(&self) {
-        self.closed.store(false, Ordering::Release);
-        self.opened.notify_waiters();
-    }
-
-    /// Whether it is closed.
-    pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
-    }
-
-    /// Returns when it is open.
-    pub async fn opened(&self) {
-        loop {
-            let opened = self.opened.notified();
-            tokio::pin!(opened);
-            // Heard from now on, so that an opening between the look and the wait is not missed.
-            opened.as_mut().enable();
-            if !self.is_closed() {
-                return;
-            }
-            opened.await;
-        }
-    }
-
-    /// What a source is told while it is closed.
-    pub fn refuse(&self) -> Result<(), Busy> {
-        match self.is_closed() {
-            false => Ok(()),
-            true => Err(Busy {
-                cause: match self.lost() {
-                    None => "the store was put back from a backup and a person has not opened it yet",
-                    Some(_) => {
-                        "acknowledged deliveries are missing and a person has not opened the store yet"
-                    }
-                }
-                .to_owned(),
-                retry_after: RETRY,
-                of_partner: false,
-            }),
-        }
-    }
-}
-
 /// While the gate is closed looks up what is in doubt, again and again, until a person has opened the store; by this process or
 /// another one.
 pub async fn run(core: Arc<Core>) {

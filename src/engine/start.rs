@@ -15,15 +15,17 @@ use crate::store::contract::Store;
 use crate::telemetry::parts::Parts;
 use crate::transport::port::reach::Reached;
 
+use super::broken::Broken;
 use super::core::{Core, Settings};
 use super::duty::Keeper;
+use super::gate::Gate;
 use super::hands::Hands;
 use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
-use super::recover::{self, Gate};
+use super::recover;
 use super::refused::Refused;
-use super::watch::{self, Broken, Standing};
+use super::watch::{self, Standing};
 use super::{commit, dispatch, following, lookup, mailboxes, rekey, retention};
 
 /// A running engine.
