@@ -3,7 +3,9 @@
 //! `DREHSCHEIBE_LONG=1` plays the long profile; what the normal one leaves out it says.
 
 mod clock;
+mod cluster;
 mod courier;
+mod crowd;
 mod disk;
 mod frozen;
 mod kills;
