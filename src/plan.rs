@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::envelope::Stage;
 use crate::message::{Message, Sender};
 use crate::pipeline::step::{Objects, Refuse, Step, Trouble};
-use crate::transport::port::{Admission, Answers, Destinations, HttpBinding};
+use crate::transport::port::binding::HttpBinding;
+use crate::transport::port::{Admission, Answers, Destinations};
 use crate::xoev::contract::Standards;
 
 /// A condition of a route; an error is our fault and parks the message.

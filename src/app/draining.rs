@@ -89,20 +89,40 @@ fn take_over(shared: &Shared, ended: &[Ended]) {
     shared.core.ended.store(Arc::new(drains::told(ended)));
 }
 
-/// Ends what nothing is left for, and takes over what another replica has ended. Looks only where something is drained or ended.
+/// Ends what nothing is left for, and takes over what another replica has ended; what the files of this process have is ended by none, and where the
+/// notes say so they are mended. Counts only where something is drained or ended.
 pub async fn look(shared: &Shared) -> Result<(), StoreError> {
     let (core, store) = (&shared.core, &*shared.core.store);
     let sources = shared.sources.lock().await;
-    let ended_now = drains::ended(store).await?;
+    let Some(own) = shared.own.load_full() else { return Ok(()) };
+    let found = drains::ended(store).await?;
+    let ended_now = drains::without(found.clone(), &own.known);
+    if ended_now != found {
+        drains::keep_ended(store, &ended_now).await?;
+    }
+    let known = drains::known(store).await?;
+    let known = match drains::healed(&known, &own.known) {
+        None => known,
+        Some(healed) => {
+            drains::keep_known(store, &healed).await?;
+            healed
+        }
+    };
     if *core.ended.load_full() != drains::told(&ended_now) {
         take_over(shared, &ended_now);
+        core.outbox.notify_one();
+    }
+    let (set, now) = (core.set.load_full(), core.clock.now());
+    let missing = drains::missing(&known, &ended_now, (&shared.place, &own.compiled), (&set, now));
+    if !missing.is_empty() {
+        let mut with = PlanSet::clone(&set);
+        drains::serve(&missing, &ended_now, (&shared.connections, &shared.around), &mut with);
+        core.set.store(Arc::new(with));
         core.outbox.notify_one();
     }
     if !shared.drains.load(Ordering::Relaxed) && ended_now.is_empty() {
         return Ok(());
     }
-    let known = drains::known(store).await?;
-    let now = core.clock.now();
     let over = |since: Timestamp| now.duration_since(since) >= LINGERS;
     let old = |one: &Known| one.since.is_some_and(over);
     if !known.iter().any(old) && !ended_now.iter().any(|one| over(one.at)) {
@@ -128,6 +148,7 @@ pub async fn look(shared: &Shared) -> Result<(), StoreError> {
     drains::keep_known(store, &kept).await?;
     drains::keep_ended(store, &still).await?;
     take_out(shared, gone.iter().map(Known::key).collect());
+    shared.close_idle(&kept, &sources);
     core.ended.store(Arc::new(drains::told(&still)));
     drop(sources);
     for destination in done {
@@ -136,10 +157,12 @@ pub async fn look(shared: &Shared) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes destinations out of what runs, under all names that lead to them.
+/// Takes destinations out of what runs, under all names that lead to them; none that the files have.
 fn take_out(shared: &Shared, names: Vec<String>) {
-    let core = &shared.core;
+    let (core, own) = (&shared.core, shared.own.load_full());
     let set = core.set.load_full();
+    let is_own = |name: &String| own.iter().flat_map(|own| &own.known).any(|own| own.key() == *name);
+    let names: Vec<String> = names.into_iter().filter(|name| !is_own(name)).collect();
     let gone: Vec<Arc<dyn Destination>> =
         names.iter().filter_map(|name| set.destinations.get(name).cloned()).collect();
     if gone.is_empty() {

@@ -14,6 +14,7 @@ use crate::store::contract::{Store, StoreError, UnderWay};
 use crate::transport::TRANSPORTS;
 use crate::transport::port::{Channel, Entry, Surroundings};
 
+use super::connections::{Connections, Opened};
 use super::place::Place;
 use super::{folders, spots};
 
@@ -80,6 +81,11 @@ impl Known {
         }
     }
 
+    /// With what its connection is open.
+    pub fn opened(&self) -> Opened {
+        Opened::with(&self.kind, &self.connection, &self.settings)
+    }
+
     fn entry(&self) -> Option<&'static Entry> {
         TRANSPORTS.iter().find(|entry| entry.word == self.kind)
     }
@@ -128,14 +134,35 @@ pub async fn keep_ended(store: &dyn Store, ended: &[Ended]) -> Result<(), StoreE
     keep(store, ENDED, ended).await
 }
 
-/// What is known once other files run: theirs, and what they have no more.
-pub fn after(before: Vec<Known>, compiled: &Compiled, now: Timestamp) -> Vec<Known> {
-    let mut known: Vec<Known> =
-        compiled.destinations.iter().map(|wanted| Known::of(wanted, compiled)).collect();
-    let theirs: BTreeSet<String> = known.iter().map(Known::key).collect();
+/// The destinations that files have.
+pub fn own(compiled: &Compiled) -> Vec<Known> {
+    compiled.destinations.iter().map(|wanted| Known::of(wanted, compiled)).collect()
+}
+
+/// What is known once files run that have these: they, and what the files have no more.
+pub fn after(before: Vec<Known>, own: Vec<Known>, now: Timestamp) -> Vec<Known> {
+    let theirs: BTreeSet<String> = own.iter().map(Known::key).collect();
     let gone = before.into_iter().filter(|one| !theirs.contains(&one.key()));
-    known.extend(gone.map(|one| Known { since: one.since.or(Some(now)), ..one }));
-    known
+    let gone = gone.map(|one| Known { since: one.since.or(Some(now)), ..one });
+    own.into_iter().chain(gone).collect()
+}
+
+/// What is known where a process finds its own destinations marked as taken away, or gone, by another one whose files are others; `None` where it
+/// finds none.
+pub fn healed(known: &[Known], own: &[Known]) -> Option<Vec<Known>> {
+    let has = |one: &Known| known.iter().any(|known| known.key() == one.key() && known.since.is_none());
+    if own.iter().all(has) {
+        return None;
+    }
+    let lost: Vec<&Known> = own.iter().filter(|one| !has(one)).collect();
+    let kept = known.iter().filter(|known| lost.iter().all(|lost| lost.key() != known.key()));
+    Some(kept.chain(lost.iter().copied()).cloned().collect())
+}
+
+/// Those that were ended, but for what these files have: nobody ends that for them.
+pub fn without(mut ended: Vec<Ended>, own: &[Known]) -> Vec<Ended> {
+    ended.retain(|one| own.iter().all(|own| own.key() != one.destination));
+    ended
 }
 
 /// The names under which something is drained.
@@ -149,11 +176,12 @@ pub fn spared(known: &[Known], compiled: &Compiled) -> BTreeSet<String> {
     theirs.chain(drained(known)).collect()
 }
 
-/// Whether a destination that the files have no more may be served as it was; else the plain cause why not.
-fn may_serve(one: &Known, place: &Place, compiled: &Compiled) -> Result<(), &'static str> {
+/// Whether a destination that the files have not may be served as it was; else the plain cause why not. `gone`: nobody's files have it, as far as is
+/// known. A mailbox that others have is served for its rows' sake: who is no partner here cannot come for them here.
+fn may_serve(one: &Known, gone: bool, place: &Place, compiled: &Compiled) -> Result<(), &'static str> {
     let entry = one.entry().ok_or("this program knows no such transport")?;
     // Who has no access any more cannot come for it; where accounts are channels, the channel was the access.
-    if entry.collected && (entry.answers.is_some() || !compiled.partners.contains_key(&one.partner)) {
+    if gone && entry.collected && (entry.answers.is_some() || !compiled.partners.contains_key(&one.partner)) {
         return Err("its reader has no access to its mailbox any more");
     }
     let mut with = compiled.clone();
@@ -169,20 +197,22 @@ fn may_serve(one: &Known, place: &Place, compiled: &Compiled) -> Result<(), &'st
 pub fn judged(
     known: &[Known],
     (place, compiled): (&Place, &Compiled),
-    mut ended: Vec<Ended>,
-    now: Timestamp,
+    ended: Vec<Ended>,
+    (ordered, now): (bool, Timestamp),
 ) -> Vec<Ended> {
-    ended.retain(|one| compiled.destinations.iter().all(|wanted| wanted.key() != one.destination));
+    let mut ended = without(ended, &own(compiled));
+    // What only these files lack, and no person has taken away, may be another process's.
+    let gone = |one: &Known| ordered || one.since != Some(now);
     for one in known.iter().filter(|one| one.since.is_some()) {
         let destination = one.key();
         if ended.iter().any(|known| known.destination == destination) {
             continue;
         }
-        if let Err(cause) = may_serve(one, place, compiled) {
+        if let Err(cause) = may_serve(one, gone(one), place, compiled) {
             tracing::warn!(
                 destination,
                 cause,
-                "what is left for a destination that was taken away is parked"
+                "a destination that was taken away, and for which something is left, cannot be served as it was"
             );
             ended.push(Ended { destination, to: None, at: now });
         }
@@ -190,13 +220,38 @@ pub fn judged(
     ended
 }
 
+/// Those that another process has, or drains, and that a set of these files lacks: it serves them as well, so that nothing that is for them is met
+/// by somebody who does not know how they are reached.
+pub fn missing(
+    known: &[Known],
+    ended: &[Ended],
+    (place, compiled): (&Place, &Compiled),
+    (set, now): (&PlanSet, Timestamp),
+) -> Vec<Known> {
+    let lacks = |one: &&Known| {
+        let key = one.key();
+        !set.destinations.contains_key(&key) && ended.iter().all(|ended| ended.destination != key)
+    };
+    let may = |one: &&Known| may_serve(one, one.since.is_some(), place, compiled).is_ok();
+    let found = known.iter().filter(lacks).filter(may);
+    found.map(|one| Known { since: one.since.or(Some(now)), ..one.clone() }).collect()
+}
+
 /// Puts those that the files have no more, and that were not ended, into a set as they were.
-pub fn serve(known: &[Known], ended: &[Ended], around: &Surroundings, set: &mut PlanSet) {
+pub fn serve(
+    known: &[Known],
+    ended: &[Ended],
+    (connections, around): (&Connections, &Surroundings),
+    set: &mut PlanSet,
+) {
     let drained = known.iter().filter(|one| one.since.is_some());
     for one in drained.filter(|one| ended.iter().all(|ended| ended.destination != one.key())) {
         let (wanted, key) = (one.wanted(), one.key());
-        let Some(entry) = one.entry() else { continue };
-        match (entry.destination)(&wanted.connection, &wanted.settings, &wanted.channel, around) {
+        let (kind, name, settings) = (&wanted.kind, &wanted.connection, &wanted.settings);
+        let opened = connections.open(kind, name, settings, around);
+        let built = opened
+            .and_then(|opened| opened.map_or(Ok(None), |opened| opened.destination(&wanted.channel, around)));
+        match built {
             Ok(Some(destination)) => {
                 for name in one.names() {
                     // An office that has another way goes by that one.
@@ -285,18 +340,42 @@ mod tests {
         assert_eq!(left(&under_way, &["c:z".to_owned()]), (0, 0));
     }
 
-    #[test]
-    fn how_a_destination_is_reached_is_printed_nowhere() {
-        let known = Known {
-            connection: "callback".into(),
+    fn known(connection: &str, since: Option<i64>) -> Known {
+        Known {
+            connection: connection.into(),
             kind: "callback".into(),
             settings: serde_json::json!({}),
             partner: "kita".into(),
-            channel: serde_json::json!({"secret": "whsec_geheim"}),
+            channel: serde_json::json!({}),
             patience: None,
             office: false,
-            since: None,
+            since: since.map(|second| Timestamp::from_second(second).unwrap()),
+        }
+    }
+
+    #[test]
+    fn what_the_own_files_have_is_mended_where_another_one_took_it_away() {
+        let own = [known("a", None), known("b", None)];
+        let all =
+            |known: &[Known]| known.iter().map(|one| (one.key(), one.since.is_some())).collect::<Vec<_>>();
+        let (a, b, c) = ("a:kita".to_owned(), "b:kita".to_owned(), "c:kita".to_owned());
+        assert_eq!(healed(&[known("a", None), known("c", Some(1)), known("b", None)], &own), None);
+        let one = healed(&[known("a", Some(1)), known("c", Some(1)), known("b", None)], &own).unwrap();
+        assert_eq!(all(&one), [(c.clone(), true), (b.clone(), false), (a.clone(), false)]);
+        let gone = healed(&[known("c", Some(1))], &own).unwrap();
+        assert_eq!(all(&gone), [(c, true), (a, false), (b, false)]);
+        let ended = |destination: &str| Ended {
+            destination: destination.into(),
+            to: None,
+            at: Timestamp::UNIX_EPOCH,
         };
+        assert_eq!(without(vec![ended("a:kita"), ended("c:kita")], &own), [ended("c:kita")]);
+    }
+
+    #[test]
+    fn how_a_destination_is_reached_is_printed_nowhere() {
+        let channel = serde_json::json!({"secret": "whsec_geheim"});
+        let known = Known { channel, ..known("callback", None) };
         let printed = format!("{known:?}");
         assert!(printed.contains("callback:kita") && !printed.contains("geheim"), "{printed}");
     }

@@ -10,7 +10,7 @@ use crate::telemetry::alarm::{Alarm, raise};
 use super::applied;
 use super::draining;
 use super::reload::Reload;
-use super::shared::Shared;
+use super::shared::{Shared, Why};
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -41,8 +41,8 @@ pub async fn follow(shared: Arc<Shared>) {
         }
         // The one that was ordered has looked whether anything would be stranded.
         let reload = Reload(shared.clone());
-        match reload.swap(true).await {
-            Ok(version) if reload.runs().await == found.runs => {
+        match reload.swap(true, &Why::Followed(found.runs.clone())).await {
+            Ok(version) if reload.runs() == found.runs => {
                 tracing::info!(version, drain = found.drain, "applied, as another replica did");
             }
             Ok(version) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use secrecy::{ExposeSecret, SecretBox};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -20,6 +20,8 @@ use crate::engine::start::{Engine, Start};
 use crate::engine::watch;
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
+use crate::store::BACK_ENDS;
+use crate::store::back_end::BackEnd;
 use crate::store::backup::Manifest;
 use crate::store::contract::{Store, StoreError};
 use crate::store::lies::Lies;
@@ -28,18 +30,18 @@ use crate::store::postgres::open::encode;
 use crate::store::private;
 use crate::store::recovery::{Recovering, Restored};
 use crate::store::restore::PutBack;
-use crate::store::{BACK_ENDS, MARKS, MIGRATIONS, RESTORES, VERSIONS};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
+use super::connections::Connections;
 use super::fit::{self, Fit, Unfit};
 use super::place::Place;
 use super::proof::{self, Proof};
 use super::reload::Reload;
-use super::shared::{InstallError, Shared};
-use super::{applied, follow, watching};
+use super::shared::{InstallError, Shared, Why};
+use super::{applied, follow, ops, watching};
 
 /// Why the house does not stand.
 #[derive(Debug, thiserror::Error)]
@@ -98,28 +100,24 @@ pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result
             |error| StoreError::Refused(format!("no folder: {}", config::what(error.kind())).into()),
         )?;
     }
-    let Some((_, open)) = BACK_ENDS.iter().find(|(name, _)| *name == stage.store_kind) else {
-        return Err(StoreError::Refused("there is no store of this kind".into()));
-    };
-    open(&lies(place, compiled), stage.stage, key(compiled), read_only)
+    (back_end(&stage.store_kind)?.open)(&lies(place, compiled), stage.stage, key(compiled), read_only)
+}
+
+fn back_end(kind: &str) -> Result<&'static BackEnd, StoreError> {
+    let found = BACK_ENDS.iter().find(|back_end| back_end.name == kind);
+    found.ok_or_else(|| StoreError::Refused("there is no store of this kind".into()))
 }
 
 /// Brings the tables of the store of a compiled stage up to this program's version; says what was made.
 pub fn migrate_store(place: &Place, compiled: &Compiled) -> Result<Vec<Migrated>, StoreError> {
     let stage = &compiled.stage;
-    let Some((_, migrate)) = MIGRATIONS.iter().find(|(name, _)| *name == stage.store_kind) else {
-        return Err(StoreError::Refused("there is no store of this kind".into()));
-    };
-    migrate(&lies(place, compiled), stage.stage, key(compiled))
+    (back_end(&stage.store_kind)?.migrate)(&lies(place, compiled), stage.stage, key(compiled))
 }
 
 /// Marks a stopped store whose database was put back, so that it starts closed.
 pub fn mark_store(place: &Place, compiled: &Compiled, restored: &Restored) -> Result<(), StoreError> {
     let stage = &compiled.stage;
-    let Some((_, mark)) = MARKS.iter().find(|(name, _)| *name == stage.store_kind) else {
-        return Err(StoreError::Refused("there is no store of this kind".into()));
-    };
-    mark(&lies(place, compiled), stage.stage, key(compiled), restored)
+    (back_end(&stage.store_kind)?.mark)(&lies(place, compiled), stage.stage, key(compiled), restored)
 }
 
 /// Puts a verified backup in the place of a stopped store, or says what its owner has to do.
@@ -130,19 +128,19 @@ pub fn put_back(
     restored: &Restored,
 ) -> Result<PutBack, StoreError> {
     let stage = &compiled.stage;
-    let Some((_, restore)) = RESTORES.iter().find(|(name, _)| *name == stage.store_kind) else {
-        return Err(StoreError::Refused("there is no store of this kind".into()));
-    };
-    restore(&lies(place, compiled), stage.stage, key(compiled), backup, restored)
+    (back_end(&stage.store_kind)?.restore)(
+        &lies(place, compiled),
+        stage.stage,
+        key(compiled),
+        backup,
+        restored,
+    )
 }
 
 /// The versions of the tables of the store of a compiled stage; nothing is changed.
 pub fn store_versions(place: &Place, compiled: &Compiled) -> Result<Vec<Version>, StoreError> {
     let stage = &compiled.stage;
-    let Some((_, versions)) = VERSIONS.iter().find(|(name, _)| *name == stage.store_kind) else {
-        return Err(StoreError::Refused("there is no store of this kind".into()));
-    };
-    versions(&lies(place, compiled), stage.stage, key(compiled))
+    (back_end(&stage.store_kind)?.versions)(&lies(place, compiled), stage.stage, key(compiled))
 }
 
 fn key(compiled: &Compiled) -> SecretBox<[u8; 32]> {
@@ -201,6 +199,12 @@ impl House {
             Some(Recovering { lost: Some(lost), .. }) => engine.core.gate.close_for(lost),
             Some(_) => engine.core.gate.close(),
         }
+        // Best effort: where it is not made, the one of before counts, and commands may not know this process for certain.
+        if let Err(error) = proof::renew(&*engine.core.store).await {
+            tracing::warn!(cause = %error, "commands will not know for certain that this process is their house");
+        }
+        let proof = Proof::of(&fit.compiled).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let proof = Arc::new(proof);
         let ports = Arc::new(Ports(engine.core.clone()));
         let around = Surroundings {
             intake: engine.reception.clone(),
@@ -212,24 +216,21 @@ impl House {
             mailboxes: ports,
             parts: engine.core.parts.clone(),
             reached: engine.core.reached.clone(),
+            ops: ops::router(engine.core.clone(), proof),
             clock,
             stage,
             data: place.data.clone(),
             config: place.config.clone(),
             parts_lie: place.store_folder(&fit.compiled),
         };
-        // Best effort: where it is not made, the one of before counts, and commands may not know this process for certain.
-        if let Err(error) = proof::renew(&*engine.core.store).await {
-            tracing::warn!(cause = %error, "commands will not know for certain that this process is their house");
-        }
-        let proof = Proof::of(&fit.compiled).map_err(|error| std::io::Error::other(error.to_string()))?;
-        let (sources, applied, proof) = (Mutex::default(), Mutex::default(), Arc::new(proof));
+        let (connections, sources, applied) = (Connections::default(), Mutex::default(), Mutex::default());
         let (core, certificates, drains) = (engine.core.clone(), ArcSwap::default(), AtomicBool::default());
-        let shared = Shared { place, around, core, proof, sources, applied, certificates, drains };
+        let own = ArcSwapOption::default();
+        let shared = Shared { place, around, core, connections, sources, applied, certificates, own, drains };
         let shared = Arc::new(shared);
         *shared.applied.lock().await = applied::last(&*shared.core.store).await?;
         engine.know_pauses().await;
-        shared.install(fit).await.map_err(|error| match error {
+        shared.install(fit, &Why::Start).await.map_err(|error| match error {
             InstallError::Build(error) => StartError::Build(error),
             InstallError::Store(error) => StartError::Store(error),
         })?;

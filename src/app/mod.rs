@@ -7,6 +7,7 @@ mod spots;
 mod rights;
 pub mod fit;
 pub mod kept;
+pub mod connections;
 pub mod sources;
 pub mod proof;
 pub mod ops;

@@ -1,6 +1,7 @@
 //! All-or-nothing reload: new files are compiled beside what runs and swapped whole, or nothing changes.
 //! Refuses what would strand messages unless the person said `--drain`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,8 +11,9 @@ use crate::store::contract::{Backlog, Command, CommandState, Scope};
 use crate::telemetry::alarm::{Alarm, raise};
 
 use super::applied::{self, Applied};
+use super::drains::Known;
 use super::fit::{self, Fit};
-use super::shared::Shared;
+use super::shared::{Shared, Why};
 use super::{draining, drains, orders};
 
 /// Handles the commands that only the composition root can.
@@ -20,7 +22,7 @@ pub struct Reload(pub Arc<Shared>);
 impl Reload {
     /// Compiles the files of the stage and swaps them in; the sentence is for the person.
     pub async fn apply(&self, drain: bool) -> Result<String, String> {
-        match self.swap(drain).await {
+        match self.swap(drain, &Why::Ordered).await {
             Ok(version) => Ok(format!("applied, now running {version}{}", self.draining().await)),
             Err(cause) => {
                 raise(Alarm::ReloadRefused, "routes", &[("cause", &cause)]);
@@ -30,7 +32,7 @@ impl Reload {
     }
 
     /// The same; returns the version that runs now.
-    pub async fn swap(&self, drain: bool) -> Result<String, String> {
+    pub async fn swap(&self, drain: bool, why: &Why) -> Result<String, String> {
         let shared = &self.0;
         let place = shared.place.clone();
         let now = shared.around.clock.now();
@@ -45,7 +47,7 @@ impl Reload {
             self.refuse_stranding(&fit).await?;
         }
         let version = fit.compiled.version.clone();
-        shared.install(fit).await.map_err(|error| format!("{error}; what runs goes on unchanged"))?;
+        shared.install(fit, why).await.map_err(|error| format!("{error}; what runs goes on unchanged"))?;
         Ok(version)
     }
 
@@ -75,11 +77,13 @@ impl Reload {
         ))
     }
 
-    /// A hash of what runs here, without what is only drained, which a replica that began later need not have.
-    pub async fn runs(&self) -> String {
-        let core = &self.0.core;
-        let known = drains::known(&*core.store).await.unwrap_or_default();
-        applied::runs(&core.set.load(), &drains::drained(&known))
+    /// A hash of what runs here by its own files, without what is only drained, which a replica that began later need not have.
+    pub fn runs(&self) -> String {
+        let set = self.0.core.set.load_full();
+        let own = self.0.own.load_full();
+        let own: BTreeSet<String> = own.iter().flat_map(|own| &own.known).flat_map(Known::names).collect();
+        let drained = set.destinations.keys().filter(|name| !own.contains(*name)).cloned().collect();
+        applied::runs(&set, &drained)
     }
 
     /// What is drained, for the person who applied.
@@ -111,7 +115,7 @@ impl Commands for Reload {
         let drain = arguments.get("drain").and_then(serde_json::Value::as_bool).unwrap_or(false);
         match self.apply(drain).await {
             Ok(sentence) => {
-                let applied = Applied { command: command.id, runs: self.runs().await, drain };
+                let applied = Applied { command: command.id, runs: self.runs(), drain };
                 *self.0.applied.lock().await = Some(applied.clone());
                 applied::tell(&*self.0.core.store, &applied).await;
                 CommandState::Done(sentence)

@@ -1,10 +1,11 @@
 //! What the running parts share, so that a reload can swap all of it at once: destinations, sources, the running set.
 //! Starts and ends nothing that it did not build.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Mutex;
 
 use crate::engine::alone::Alone;
@@ -15,17 +16,15 @@ use crate::route::compiled::Compiled;
 use crate::route::plan_diff::Picture;
 use crate::store::contract::StoreError;
 use crate::transport;
-use crate::transport::http::HttpSource;
 use crate::transport::port::{BuildError, Destinations, Source, Surroundings};
 
-use super::applied::Applied;
+use super::applied::{self, Applied};
 use super::certificates::{self, Named};
-use super::drains;
+use super::connections::{Connections, Opened};
+use super::drains::{self, Known};
 use super::fit::Fit;
 use super::kept;
-use super::ops;
 use super::place::Place;
-use super::proof::Proof;
 use super::sources::{Sources, Wanted};
 
 /// Why files that fit cannot run.
@@ -39,6 +38,25 @@ pub enum InstallError {
     Store(#[from] StoreError),
 }
 
+/// Why other files are to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The process starts.
+    Start,
+    /// A person applies them here.
+    Ordered,
+    /// Another replica applied its own, of which this is the hash (`applied::runs`): those of this one may be others.
+    Followed(String),
+}
+
+/// What the running files have.
+pub struct Own {
+    /// Their destinations.
+    pub known: Vec<Known>,
+    /// The files as they were compiled, without the routes: with them it is judged whether a place is somebody else's.
+    pub compiled: Compiled,
+}
+
 /// What the running parts share, so that a reload can swap them.
 pub struct Shared {
     /// Where it lies.
@@ -47,12 +65,14 @@ pub struct Shared {
     pub around: Surroundings,
     /// The engine's shared part.
     pub core: Arc<Core>,
-    /// By what who asks knows that this process answers.
-    pub proof: Arc<Proof>,
+    /// The open connections.
+    pub connections: Connections,
     /// The sources.
     pub sources: Mutex<Sources>,
     /// The files of certificates that are named by what runs.
     pub certificates: ArcSwap<Vec<Named>>,
+    /// What the running files have: whatever other replicas take away, whose files may be others, it is served here.
+    pub own: ArcSwapOption<Own>,
     /// Whether something may be drained that was taken away.
     pub drains: AtomicBool,
     /// What was applied last by any replica, as far as this one knows.
@@ -61,16 +81,16 @@ pub struct Shared {
 
 impl Shared {
     /// Builds destinations and sources of a compiled set and swaps everything at once; a fault leaves what runs.
-    pub async fn install(&self, fit: Fit) -> Result<(), InstallError> {
+    pub async fn install(&self, fit: Fit, why: &Why) -> Result<(), InstallError> {
         let Fit { compiled, standards, files } = fit;
-        let destinations = destinations(&compiled, &self.around)?;
+        let destinations = self.destinations(&compiled)?;
         let mut sources = self.sources.lock().await;
         let mut fresh = Vec::new();
         let mut kept = Vec::new();
         for wanted in &compiled.sources {
-            let fingerprint = format!("{} {}", wanted.kind, wanted.settings);
-            kept.push((wanted.connection.clone(), fingerprint.clone()));
-            if sources.has(&wanted.connection, &fingerprint) {
+            let opened = Opened::with(&wanted.kind, &wanted.connection, &wanted.settings);
+            kept.push((wanted.connection.clone(), opened.clone()));
+            if sources.has(&wanted.connection, &opened) {
                 continue;
             }
             if let Some(source) = self.source(&wanted.kind, &wanted.connection, &wanted.settings)? {
@@ -78,23 +98,39 @@ impl Shared {
                 let last = ops.unwrap_or(false);
                 let alone = is_alone(&wanted.kind).then(|| self.core.duties.clone());
                 let connection = wanted.connection.clone();
-                fresh.push(Wanted { connection, fingerprint, source, last, alone });
+                fresh.push(Wanted { connection, opened, source, last, alone });
             }
         }
         let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
         let store = &*self.core.store;
         let now = self.around.clock.now();
         let (known_before, ended_before) = (drains::known(store).await?, drains::ended(store).await?);
-        let known = drains::after(known_before.clone(), &compiled, now);
-        let ended = drains::judged(&known, (&self.place, &compiled), ended_before.clone(), now);
+        let own = drains::own(&compiled);
+        let known = drains::after(known_before.clone(), own.clone(), now);
+        let judged = (*why == Why::Ordered, now);
+        let unserved = drains::judged(&known, (&self.place, &compiled), ended_before.clone(), judged);
         let certificates = certificates::named(&self.place, &compiled);
+        let files_have = Own {
+            known: own.clone(),
+            compiled: Compiled { plans: Vec::new(), effective: serde_json::Value::Null, ..compiled.clone() },
+        };
         let mut set = compiled.into_plan_set(destinations, standards, self.around.stage);
-        drains::serve(&known, &ended, &self.around, &mut set);
+        // Of several replicas whose files are not the same only those speak for all that a person has applied: what this one's lack may be new.
+        let leads = match why {
+            Why::Start | Why::Ordered => true,
+            Why::Followed(runs) => applied::runs(&set, &BTreeSet::new()) == *runs,
+        };
+        drains::serve(&known, &unserved, (&self.connections, &self.around), &mut set);
         // Before anything runs by it: a restart has to know what was there. Mostly it stands there already.
-        if known != known_before {
+        if leads && known != known_before {
             drains::keep_known(store, &known).await?;
         }
-        if ended != ended_before {
+        // What cannot be served is ended where a person is there to read it; else it waits, and `routes draining` lists it.
+        let ended = match (leads, why) {
+            (true, Why::Ordered) => unserved,
+            _ => drains::without(ended_before.clone(), &own),
+        };
+        if leads && ended != ended_before {
             drains::keep_ended(store, &ended).await?;
         }
         // Best effort: the note only serves `routes plan`, which says so when it is missing.
@@ -102,12 +138,11 @@ impl Shared {
         let drains = known.iter().any(|one| one.since.is_some());
         self.drains.store(drains, Ordering::Relaxed);
         self.core.ended.store(Arc::new(drains::told(&ended)));
+        self.own.store(Some(Arc::new(files_have)));
         self.certificates.store(Arc::new(certificates));
         self.core.set.store(Arc::new(set));
         self.core.outbox.notify_one();
-        sources
-            .retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint))
-            .await;
+        sources.retain(|connection, opened| kept.iter().any(|(c, o)| c == connection && o == opened)).await;
         // Places of connections that went would count for ever as not looked into.
         let names: Vec<String> = kept.iter().map(|(connection, _)| connection.clone()).collect();
         if let Err(error) = ports::keep_looks(&self.core, &names).await {
@@ -116,6 +151,7 @@ impl Shared {
         for wanted in fresh {
             sources.start(wanted, &self.around.clock, &self.around.parts);
         }
+        self.close_idle(&known, &sources);
         // Last, because nobody who delivers waits for it: only commands need it, and only where the files of then cannot be used.
         let place = self.place.clone();
         let written = tokio::task::spawn_blocking(move || kept::keep(&place, &files, now)).await;
@@ -133,17 +169,32 @@ impl Shared {
         connection: &str,
         settings: &serde_json::Value,
     ) -> Result<Option<Arc<dyn Source>>, BuildError> {
-        // The one source that carries paths which are not a transport's: health and metrics.
-        if kind == transport::http::ENTRY.word {
-            let ops = ops::router(self.core.clone(), self.proof.clone());
-            let source = HttpSource::new(connection, settings, &self.around, ops)?;
-            return Ok(Some(Arc::new(source)));
+        let Some(opened) = self.connections.open(kind, connection, settings, &self.around)? else {
+            return Ok(None);
+        };
+        match is_alone(kind) {
+            true => opened.source(&self.alone(connection)),
+            false => opened.source(&self.around),
         }
-        match transport::TRANSPORTS.iter().find(|entry| entry.word == kind) {
-            Some(entry) if entry.alone => (entry.source)(connection, settings, &self.alone(connection)),
-            Some(entry) => (entry.source)(connection, settings, &self.around),
-            None => Ok(None),
+    }
+
+    fn destinations(&self, compiled: &Compiled) -> Result<Destinations, BuildError> {
+        let mut destinations = Destinations::new();
+        for wanted in &compiled.destinations {
+            let (kind, name, settings) = (&wanted.kind, &wanted.connection, &wanted.settings);
+            let opened = self.connections.open(kind, name, settings, &self.around)?;
+            let built = opened.map(|opened| opened.destination(&wanted.channel, &self.around)).transpose()?;
+            if let Some(destination) = built.flatten() {
+                destinations.insert(wanted.key(), destination);
+            }
         }
+        Ok(destinations)
+    }
+
+    /// Lets go of connections by which neither a source runs nor anything leaves, once a set runs that has not got them.
+    pub fn close_idle(&self, known: &[Known], sources: &Sources) {
+        let leaves: BTreeSet<Opened> = known.iter().map(Known::opened).collect();
+        self.connections.keep(|opened| leaves.contains(opened) || sources.runs_by(opened));
     }
 
     /// What a source is given that only one replica may run.
@@ -157,18 +208,4 @@ impl Shared {
 /// Whether sources of a kind may run in one replica only.
 fn is_alone(kind: &str) -> bool {
     transport::TRANSPORTS.iter().any(|entry| entry.word == kind && entry.alone)
-}
-
-fn destinations(compiled: &Compiled, around: &Surroundings) -> Result<Destinations, BuildError> {
-    let mut destinations = Destinations::new();
-    for wanted in &compiled.destinations {
-        let Some(entry) = transport::TRANSPORTS.iter().find(|entry| entry.word == wanted.kind) else {
-            continue;
-        };
-        let built = (entry.destination)(&wanted.connection, &wanted.settings, &wanted.channel, around)?;
-        if let Some(destination) = built {
-            destinations.insert(wanted.key(), destination);
-        }
-    }
-    Ok(destinations)
 }

@@ -15,10 +15,12 @@ use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::parts::{Failing, Parts, Turn};
 use crate::transport::port::{Source, SourceError, Stop};
 
+use super::connections::Opened;
+
 /// A source under supervision.
 struct Kept {
-    /// What it was built from; another fingerprint means another source.
-    fingerprint: String,
+    /// What it was built from; another one means another source.
+    opened: Opened,
     last: bool,
     stop: Stop,
     source: Arc<dyn Source>,
@@ -33,8 +35,8 @@ pub struct Sources(BTreeMap<String, Kept>);
 pub struct Wanted {
     /// Its connection.
     pub connection: String,
-    /// Hash or text of its settings.
-    pub fingerprint: String,
+    /// With what its connection was opened.
+    pub opened: Opened,
     /// The source.
     pub source: Arc<dyn Source>,
     /// True where it ends after everything else.
@@ -44,17 +46,22 @@ pub struct Wanted {
 }
 
 impl Sources {
-    /// Whether a source of this fingerprint runs already and need not be built.
-    pub fn has(&self, connection: &str, fingerprint: &str) -> bool {
-        self.0.get(connection).is_some_and(|kept| kept.fingerprint == fingerprint && !kept.task.is_finished())
+    /// Whether the source of a connection that was opened so runs already and need not be built.
+    pub fn has(&self, connection: &str, opened: &Opened) -> bool {
+        self.0.get(connection).is_some_and(|kept| kept.opened == *opened && !kept.task.is_finished())
     }
 
-    /// Stops the sources whose connection or fingerprint is not kept and waits until they have ended their deliveries.
-    pub async fn retain(&mut self, keep: impl Fn(&str, &str) -> bool) {
+    /// Whether a source runs by the connection that was opened so.
+    pub fn runs_by(&self, opened: &Opened) -> bool {
+        self.0.values().any(|kept| kept.opened == *opened)
+    }
+
+    /// Stops the sources that are not kept, by connection and with what it was opened, and waits until they have ended their deliveries.
+    pub async fn retain(&mut self, keep: impl Fn(&str, &Opened) -> bool) {
         let gone: Vec<String> = self
             .0
             .iter()
-            .filter(|(connection, kept)| !keep(connection, &kept.fingerprint))
+            .filter(|(connection, kept)| !keep(connection, &kept.opened))
             .map(|(connection, _)| connection.clone())
             .collect();
         let mut ending = Vec::new();
@@ -75,10 +82,10 @@ impl Sources {
     /// Starts a source and keeps it running until stopped.
     pub fn start(&mut self, wanted: Wanted, clock: &Clock, parts: &Parts) {
         let stop = Stop::new();
-        let Wanted { connection, fingerprint, source, last, alone } = wanted;
+        let Wanted { connection, opened, source, last, alone } = wanted;
         let minder = Minder { connection: connection.clone(), clock: clock.clone(), parts: parts.clone() };
         let task = tokio::spawn(minder.keep(source.clone(), alone, stop.clone()));
-        self.0.insert(connection, Kept { fingerprint, last, stop, source, task });
+        self.0.insert(connection, Kept { opened, last, stop, source, task });
     }
 
     /// Stops all but those that end last, which keep what health and metrics need.

@@ -74,6 +74,19 @@ impl Notes for Alone {
         }
     }
 
+    async fn swap_note(
+        &self,
+        connection: &str,
+        key: &str,
+        before: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> Result<bool, Busy> {
+        // The comparison is fence enough: whoever has the duty by now has written since, or finds it as it was.
+        self.held()?;
+        let swapped = self.store().swap_note(connection, key, before, value).await;
+        swapped.map_err(|_| busy("the store cannot be written now"))
+    }
+
     async fn looks(&self, connection: &str, places: &[Place]) -> Result<(), Busy> {
         self.held()?;
         looks(&self.core, connection, places).await

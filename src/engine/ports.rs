@@ -14,9 +14,10 @@ use crate::store::claims::{SpoolRead, SpoolWrite};
 use crate::store::contract::{Filter, Scope, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::account::{Bound, Taken, Under};
+use crate::transport::port::binding::HttpBinding;
 use crate::transport::port::{
-    Admission, Busy, Doors, DueTimers, HttpBinding, Notes, PartReader, PartWriter, Place, Spool, SpoolError,
-    Standing, Standings,
+    Admission, Busy, Doors, DueTimers, Notes, PartReader, PartWriter, Place, Spool, SpoolError, Standing,
+    Standings,
 };
 
 use super::core::{Core, busy};
@@ -112,6 +113,17 @@ impl Notes for Ports {
             .set_note(connection, key, value)
             .await
             .map_err(|_| busy("the store cannot be written now"))
+    }
+
+    async fn swap_note(
+        &self,
+        connection: &str,
+        key: &str,
+        before: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> Result<bool, Busy> {
+        let swapped = self.0.store.swap_note(connection, key, before, value).await;
+        swapped.map_err(|_| busy("the store cannot be written now"))
     }
 
     async fn looks(&self, connection: &str, places: &[Place]) -> Result<(), Busy> {

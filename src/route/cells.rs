@@ -15,17 +15,13 @@ use crate::route::menus::Menus;
 use crate::route::partners::Partners;
 use crate::route::place::Place;
 use crate::route::tree::{Kind, Node};
-use crate::transport::http::answer::{MAILBOX, MESSAGES};
 use crate::transport::port::account::Account;
-use crate::transport::port::{Answers, Entry, HttpBinding};
+use crate::transport::port::binding::{Bindings, HttpBinding};
+use crate::transport::port::{Answers, Entry};
 use crate::xoev::contract::Known;
 
-/// The transport whose values are paths and which OpenAPI shows.
-const HTTP: &str = "http";
-/// The transport whose envelopes are due timers.
+/// The transport whose envelopes are due timers: what a deadline names is one of its bindings.
 pub const TIMER: &str = "timer";
-/// The word of what persons order; it needs no connection.
-const PERSON: &str = "person";
 /// The send word that answers the sender.
 const RECEIPT: &str = "receipt";
 /// The step that holds a login against what the route asks for.
@@ -152,7 +148,8 @@ impl Cells<'_> {
     fn source(&self, desk: Desk<'_>, on: &On) -> Option<Answers> {
         let word = on.word.value.as_str();
         let sources = || self.menus.transports.iter().filter(|entry| entry.answers.is_some());
-        let Some(answers) = sources().find(|entry| entry.word == word).and_then(|entry| entry.answers) else {
+        let found = sources().find(|entry| entry.word == word);
+        let Some((entry, answers)) = found.and_then(|entry| Some((entry, entry.answers?))) else {
             let text = match self.menus.transports.iter().any(|entry| entry.word == word) {
                 true => format!("`{word}` sends but takes nothing in"),
                 false => format!("unknown transport: `{word}`"),
@@ -160,28 +157,21 @@ impl Cells<'_> {
             desk.unknown(on.word.at, text, word, sources().map(|entry| entry.word));
             return None;
         };
-        if word == HTTP && !is_path(&on.value.value) {
-            desk.fault(
-                on.value.at,
-                "this is no path; write such as `/v1/lieferungen`: letters, digits, `-`, `_`, `.`",
-            );
-        } else if word == HTTP && is_served_already(&on.value.value) {
-            desk.fault(
-                on.value.at,
-                "under this path partners ask for what is theirs (messages, mailbox); write another one",
-            );
+        if let Bindings::Paths { refuses } = entry.binding
+            && let Some(why) = refuses(&on.value.value)
+        {
+            desk.fault(on.value.at, why);
         }
-        self.served(desk, on);
+        self.served(desk, on, entry.binding);
         Some(answers)
     }
 
-    /// A connection must serve the value: it is its name, or it lists it under `binding`. Paths and timers come from
-    /// the routes themselves.
-    fn served(&self, desk: Desk<'_>, on: &On) {
-        let word = on.word.value.as_str();
-        if word == PERSON {
+    /// A connection must serve the value, where the transport's are not made by routes alone.
+    fn served(&self, desk: Desk<'_>, on: &On, binding: Bindings) {
+        if matches!(binding, Bindings::Unconnected) {
             return;
         }
+        let word = on.word.value.as_str();
         let of_kind: Vec<_> = self.connections.of_kind(word).collect();
         // A connection that has faults of its own may be the one that is meant.
         if of_kind.is_empty() && self.connections.by_name.len() == self.connections.written.len() {
@@ -190,7 +180,7 @@ impl Cells<'_> {
             let text = format!("no connection of kind `{word}` in connections.yaml; write one");
             desk.unknown(on.word.at, text, "", kinds);
         }
-        if of_kind.is_empty() || matches!(word, HTTP | TIMER) {
+        if of_kind.is_empty() || !matches!(binding, Bindings::Listed) {
             return;
         }
         let mut listed = Vec::new();
@@ -327,12 +317,16 @@ fn place_of(route: &RouteFile, message: &str) -> Place {
     written.map_or(route.route.at, |at| at.at)
 }
 
-/// The HTTP paths of all routes, one entry each; routes that share a path are shown together.
-pub fn http(plans: &[Plan], partners: &BTreeMap<String, Partner>) -> Vec<HttpBinding> {
+/// The paths of all routes at transports whose bindings are paths, one entry each; routes that share a path are shown together.
+pub fn paths(plans: &[Plan], partners: &BTreeMap<String, Partner>, transports: &[Entry]) -> Vec<HttpBinding> {
+    let by_path = |word: &str| {
+        let entry = transports.iter().find(|entry| entry.word == word);
+        entry.is_some_and(|entry| matches!(entry.binding, Bindings::Paths { .. }))
+    };
     let mut paths: BTreeMap<&str, HttpBinding> = BTreeMap::new();
     for plan in plans {
         for binding in &plan.bindings {
-            let Some(path) = binding.key.strip_prefix(HTTP).and_then(|rest| rest.strip_prefix(' ')) else {
+            let Some((_, path)) = binding.key.split_once(' ').filter(|(word, _)| by_path(word)) else {
                 continue;
             };
             let messages = plan.accept.iter().map(|accept| accept.message.clone());
@@ -381,24 +375,6 @@ fn has_verb(items: &[crate::route::file::Item], verb: &str) -> bool {
         Item::Step(step) => step.verb.value == verb,
         Item::Choose(branches) => branches.value.iter().any(|branch| has_verb(&branch.then, verb)),
         Item::Park(_) => false,
-    })
-}
-
-fn is_path(written: &str) -> bool {
-    written.len() <= 200
-        && written.strip_prefix('/').is_some_and(|rest| {
-            rest.split('/').all(|part| {
-                let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-                !part.is_empty() && !part.starts_with('.') && part.chars().all(plain)
-            })
-        })
-}
-
-/// Whether the door answers there by itself.
-fn is_served_already(path: &str) -> bool {
-    [MESSAGES, MAILBOX].iter().any(|own| {
-        let rest = path.strip_prefix(own.trim_end_matches('/'));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }
 

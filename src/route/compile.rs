@@ -424,7 +424,7 @@ fn assemble(
         connections.by_name.iter().map(|(name, known)| (name.clone(), known.patience.clone())).collect();
     Some(Compiled {
         version: rest.version,
-        http: cells::http(&plans, &partners),
+        http: cells::paths(&plans, &partners, menus.transports),
         stage: Arc::new(stage),
         plans,
         partners,

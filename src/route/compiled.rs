@@ -15,7 +15,8 @@ use crate::plan::{Partner, Patience, Plan, PlanSet};
 use crate::register::tafeln::Tafeln;
 use crate::route::connections::StageSettings;
 use crate::route::fault::Fault;
-use crate::transport::port::{Admission, Channel, Destinations, HttpBinding};
+use crate::transport::port::binding::HttpBinding;
+use crate::transport::port::{Admission, Channel, Destinations};
 use crate::xoev::contract::Standards;
 
 /// A destination that must be built: one partner by one connection.

@@ -233,10 +233,10 @@ pub fn verify(dir: &Path) -> Result<(Manifest, Vec<String>), StoreError> {
 /// Whether the database of a backup opens and holds what the manifest says.
 fn database(dir: &Path, manifest: &Manifest) -> Option<String> {
     let said = &manifest.database;
-    let Some((_, look)) = crate::store::COPIES.iter().find(|(kind, _)| *kind == said.kind) else {
+    let Some(back_end) = crate::store::BACK_ENDS.iter().find(|back_end| back_end.name == said.kind) else {
         return Some("it is of a back end that this program does not know".into());
     };
-    match look(&dir.join(&said.file)) {
+    match (back_end.look)(&dir.join(&said.file)) {
         Err(error) => Some(format!("{} does not open: {error}", said.file)),
         Ok(None) => None,
         Ok(Some(found)) => {

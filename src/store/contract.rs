@@ -21,6 +21,8 @@ use crate::store::follow::Follows;
 use crate::store::lane::{Behind, Lane, Settle, Take, Undelivered, Want, WayLeft};
 use crate::store::looks::Looks;
 use crate::store::mailbox::Mailboxes;
+use crate::store::notes::Notes;
+use crate::store::orders::Orders;
 use crate::store::plays::Plays;
 use crate::store::recovery::Recovery;
 use crate::store::rekey::Rekey;
@@ -452,7 +454,20 @@ pub struct Resumed {
 /// A store.
 #[async_trait]
 pub trait Store:
-    Anews + Audits + Claims + Duties + Follows + Looks + Mailboxes + Ways + Retention + Recovery + Rekey + Plays
+    Anews
+    + Audits
+    + Claims
+    + Duties
+    + Follows
+    + Looks
+    + Mailboxes
+    + Notes
+    + Orders
+    + Ways
+    + Retention
+    + Recovery
+    + Rekey
+    + Plays
 {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
@@ -573,8 +588,7 @@ pub trait Store:
 
     /// All pauses that hold.
     async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError>;
-    /// Sets (`Some`) or ends (`None`) a pause; audited. What one that ends held has the time that it took, less what another one that still stands
-    /// holds as well.
+    /// Sets (`Some`) or ends (`None`) a pause; audited. What one that ends held has its time back, less what another one still holds.
     async fn set_pause(
         &self,
         kind: &str,
@@ -583,18 +597,4 @@ pub trait Store:
         person: &str,
         now: Timestamp,
     ) -> Result<(), StoreError>;
-
-    /// Writes a command of a person.
-    async fn post_command(&self, command: Command) -> Result<(), StoreError>;
-    /// Takes waiting commands.
-    async fn take_commands(&self, limit: usize) -> Result<Vec<Command>, StoreError>;
-    /// Ends a command.
-    async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError>;
-    /// Where a command stands.
-    async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError>;
-
-    /// A small durable note of a transport.
-    async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Writes (`Some`) or removes (`None`) a note.
-    async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError>;
 }

@@ -21,13 +21,16 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use super::port::{Answers, Entry};
-use super::settings::{check, schema_of};
+use super::port::binding::Bindings;
+use super::port::{Answers, BuildError, Channel, Connection, Destination, Entry, Source, Surroundings};
+use super::settings::{check, read, schema_of};
+use publish::Publisher;
 use settings::{ChannelSettings, Settings};
 
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "amqp",
+    binding: Bindings::Listed,
     answers: Some(Answers::ByMessage),
     sends: true,
     collected: false,
@@ -38,12 +41,42 @@ pub const ENTRY: Entry = Entry {
     folders: super::port::no_folders,
     spots: settings::spots,
     schema: schema_of::<Settings>,
-    source: |name, written, around| {
-        let source = source::AmqpSource::new(name, written, around)?;
-        // A connection without queues only sends.
-        Ok(source.map(|source| Arc::new(source) as Arc<dyn super::port::Source>))
-    },
-    destination: |name, written, channel, around| {
-        Ok(Some(Arc::new(out::AmqpDestination::new(name, written, channel, around)?)))
-    },
+    open: |name, written, around| Ok(Arc::new(AmqpConnection::open(name, written, around)?)),
 };
+
+/// A connection: its destinations share one link to the broker, beside the one on which its queues come.
+struct AmqpConnection {
+    name: String,
+    written: serde_json::Value,
+    settings: Settings,
+    publisher: Arc<Publisher>,
+}
+
+impl AmqpConnection {
+    fn open(
+        name: &str,
+        written: &serde_json::Value,
+        around: &Surroundings,
+    ) -> Result<AmqpConnection, BuildError> {
+        let settings = read::<Settings>(name, written)?.below(&around.config);
+        let publisher = Arc::new(Publisher::new(name, settings.clone(), around));
+        Ok(AmqpConnection { name: name.to_owned(), written: written.clone(), settings, publisher })
+    }
+}
+
+impl Connection for AmqpConnection {
+    fn source(&self, around: &Surroundings) -> Result<Option<Arc<dyn Source>>, BuildError> {
+        // A connection without queues only sends.
+        let source = source::AmqpSource::new(&self.name, &self.written, around)?;
+        Ok(source.map(|source| Arc::new(source) as Arc<dyn Source>))
+    }
+
+    fn destination(
+        &self,
+        channel: &Channel,
+        around: &Surroundings,
+    ) -> Result<Option<Arc<dyn Destination>>, BuildError> {
+        let shared = (&self.settings, &self.publisher);
+        Ok(Some(Arc::new(out::AmqpDestination::new(&self.name, shared, channel, around)?)))
+    }
+}

@@ -15,7 +15,9 @@ use reqwest::{Response, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::apart::{apart, no_source};
 use super::caller::{self, Around, Caller};
+use super::port::binding::Bindings;
 use super::port::spot::{Spot, exact, origin};
 use super::port::{Attempt, BuildError, Channel, Destination, Entry, Receipt, SendError, Surroundings};
 use super::retry_after::retry_after;
@@ -32,6 +34,7 @@ use sign::Key;
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "callback",
+    binding: Bindings::Listed,
     answers: None,
     sends: true,
     collected: false,
@@ -42,9 +45,10 @@ pub const ENTRY: Entry = Entry {
     folders: super::port::no_folders,
     spots,
     schema: settings::schema_of::<Settings>,
-    source: |_, _, _| Ok(None),
-    destination: |name, written, channel, around| {
-        Ok(Some(Arc::new(CallbackDestination::new(name, written, channel, around)?)))
+    open: |name, written, _| {
+        apart(name, written, no_source, |name, written, channel, around| {
+            Ok(Some(Arc::new(CallbackDestination::new(name, written, channel, around)?)))
+        })
     },
 };
 

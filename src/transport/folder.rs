@@ -18,7 +18,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use super::apart::apart;
 use super::looks::announce;
+use super::port::binding::Bindings;
 use super::port::{
     Answers, BuildError, Channel, Claimed, Entry, Place, Source, SourceError, Stop, Surroundings,
 };
@@ -36,6 +38,7 @@ const LONGEST_TO_TAKE: Duration = Duration::from_secs(90 * 24 * 3600);
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "folder",
+    binding: Bindings::Listed,
     answers: Some(Answers::ByMessage),
     sends: true,
     collected: false,
@@ -46,9 +49,13 @@ pub const ENTRY: Entry = Entry {
     folders,
     spots: super::port::no_spots,
     schema: settings::schema_of::<Settings>,
-    source: |name, written, around| Ok(Some(Arc::new(FolderSource::new(name, written, around)?))),
-    destination: |name, written, channel, around| {
-        Ok(Some(Arc::new(destination(name, written, channel, around)?)))
+    open: |name, written, _| {
+        apart(
+            name,
+            written,
+            |name, written, around| Ok(Some(Arc::new(FolderSource::new(name, written, around)?))),
+            |name, written, channel, around| Ok(Some(Arc::new(destination(name, written, channel, around)?))),
+        )
     },
 };
 

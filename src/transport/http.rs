@@ -34,6 +34,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::apart::{apart, no_destination};
+use super::port::binding::Bindings;
 use super::port::{Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
 use super::settings::{self, SOCKET_ADDRESS, Span};
 use super::tls::{self, ServerTls, TlsSettings};
@@ -43,6 +45,7 @@ use server::{Served, Terms};
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "http",
+    binding: Bindings::Paths { refuses: answer::refuses },
     answers: Some(Answers::InBand),
     sends: false,
     collected: false,
@@ -53,10 +56,16 @@ pub const ENTRY: Entry = Entry {
     folders: super::port::no_folders,
     spots: super::port::no_spots,
     schema: settings::schema_of::<Settings>,
-    source: |name, written, around| {
-        Ok(Some(Arc::new(HttpSource::new(name, written, around, axum::Router::new())?)))
+    open: |name, written, _| {
+        apart(
+            name,
+            written,
+            |name, written, around| {
+                Ok(Some(Arc::new(HttpSource::new(name, written, around, around.ops.clone())?)))
+            },
+            no_destination,
+        )
     },
-    destination: |_, _, _, _| Ok(None),
 };
 
 /// Settings of an HTTP listener.

@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::apart::{apart, no_source};
+use super::port::binding::Bindings;
 use super::port::{Destination, Entry, Receipt, SendError};
 use super::settings::{self, Span};
 use crate::envelope::Envelope;
@@ -15,6 +17,7 @@ use crate::envelope::Envelope;
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "mailbox",
+    binding: Bindings::Listed,
     answers: None,
     sends: true,
     collected: true,
@@ -25,10 +28,11 @@ pub const ENTRY: Entry = Entry {
     folders: super::port::no_folders,
     spots: super::port::no_spots,
     schema: settings::schema_of::<Settings>,
-    source: |_, _, _| Ok(None),
-    destination: |name, written, _, _| {
-        let settings: Settings = settings::read(name, written)?;
-        Ok(Some(of_lease(settings.lease.0)))
+    open: |name, written, _| {
+        apart(name, written, no_source, |name, written, _, _| {
+            let settings: Settings = settings::read(name, written)?;
+            Ok(Some(of_lease(settings.lease.0)))
+        })
     },
 };
 

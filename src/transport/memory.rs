@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
+use super::apart::{apart, no_source};
+use super::port::binding::Bindings;
 use super::port::{Busy, Destination, Entry, Intake, Receipt, SendError, Source, SourceError, Stop};
 use super::settings;
 use crate::envelope::{Envelope, Verdict};
@@ -17,6 +19,7 @@ use crate::envelope::{Envelope, Verdict};
 /// The menu entry: a destination that accepts and counts.
 pub const ENTRY: Entry = Entry {
     word: "memory",
+    binding: Bindings::Listed,
     answers: None,
     sends: true,
     collected: false,
@@ -27,8 +30,9 @@ pub const ENTRY: Entry = Entry {
     folders: super::port::no_folders,
     spots: super::port::no_spots,
     schema: settings::schema_of::<Settings>,
-    source: |_, _, _| Ok(None),
-    destination: |_, _, _, _| Ok(Some(Arc::new(Sink::default()))),
+    open: |name, written, _| {
+        apart(name, written, no_source, |_, _, _, _| Ok(Some(Arc::new(Sink::default()))))
+    },
 };
 
 /// There is nothing to set.

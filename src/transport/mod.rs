@@ -1,6 +1,7 @@
 //! The transports: how octets come in and leave. The menu of the room; a transport is one module and one line here.
 //! No transport knows a standard, a route, a step or a store.
 
+pub mod apart;
 pub mod caller;
 pub mod ids;
 pub mod looks;

@@ -12,6 +12,8 @@ pub mod trouble;
 
 use std::sync::Arc;
 
+use super::apart::apart;
+use super::port::binding::Bindings;
 use super::port::{self, Answers, Entry};
 use super::settings::{check, schema_of};
 use settings::{ChannelSettings, Settings, further, further_of_channel};
@@ -19,6 +21,7 @@ use settings::{ChannelSettings, Settings, further, further_of_channel};
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "osci-client",
+    binding: Bindings::Listed,
     answers: Some(Answers::ByMessage),
     sends: true,
     collected: false,
@@ -29,11 +32,17 @@ pub const ENTRY: Entry = Entry {
     folders: port::no_folders,
     spots: settings::spots,
     schema: schema_of::<Settings>,
-    source: |name, written, around| {
-        Ok(keeper::Keeper::new(name, written, around)?
-            .map(|source| Arc::new(source) as Arc<dyn port::Source>))
-    },
-    destination: |name, written, channel, around| {
-        Ok(Some(Arc::new(out::ClientDestination::new(name, written, channel, around)?)))
+    open: |name, written, _| {
+        apart(
+            name,
+            written,
+            |name, written, around| {
+                let source = keeper::Keeper::new(name, written, around)?;
+                Ok(source.map(|source| Arc::new(source) as Arc<dyn port::Source>))
+            },
+            |name, written, channel, around| {
+                Ok(Some(Arc::new(out::ClientDestination::new(name, written, channel, around)?)))
+            },
+        )
     },
 };

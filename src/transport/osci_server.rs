@@ -15,9 +15,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::apart::{apart, no_destination};
 use super::http::HttpSource;
 use super::osci_keys::Keyring;
 use super::osci_trust::{Book, PinSettings, further_of_pins};
+use super::port::binding::Bindings;
 use super::port::{self, Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
 use super::settings::{check, read, schema_of};
 use recipient::Recipient;
@@ -26,6 +28,7 @@ use settings::{Settings, further};
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "osci",
+    binding: Bindings::Listed,
     // AcceptDelivery has no room for an answer, and one that is not ready at once comes later: each goes by message then.
     answers: Some(Answers::ByMessage),
     sends: false,
@@ -37,8 +40,14 @@ pub const ENTRY: Entry = Entry {
     folders: port::no_folders,
     spots: port::no_spots,
     schema: schema_of::<Settings>,
-    source: |name, written, around| Ok(Some(Arc::new(OsciSource::new(name, written, around)?))),
-    destination: |_, _, _, _| Ok(None),
+    open: |name, written, _| {
+        apart(
+            name,
+            written,
+            |name, written, around| Ok(Some(Arc::new(OsciSource::new(name, written, around)?))),
+            no_destination,
+        )
+    },
 };
 
 /// One passive recipient.

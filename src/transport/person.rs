@@ -3,11 +3,14 @@
 
 use serde_json::json;
 
+use super::apart::{apart, no_destination, no_source};
+use super::port::binding::Bindings;
 use super::port::{Answers, Entry};
 
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "person",
+    binding: Bindings::Unconnected,
     // The verdict is what the person is told; nothing is sent to the office for it.
     answers: Some(Answers::InBand),
     sends: false,
@@ -19,8 +22,7 @@ pub const ENTRY: Entry = Entry {
     folders: super::port::no_folders,
     spots: super::port::no_spots,
     schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
-    source: |_, _, _| Ok(None),
-    destination: |_, _, _, _| Ok(None),
+    open: |name, written, _| apart(name, written, no_source, no_destination),
 };
 
 const NO_CONNECTION: &str =

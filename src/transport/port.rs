@@ -2,6 +2,7 @@
 //! No transport knows a standard, a route, a step or a store.
 
 pub mod account;
+pub mod binding;
 pub mod left;
 pub mod mailbox;
 pub mod reach;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use account::{Account, Bound, Taken, Under};
+use binding::{Bindings, HttpBinding};
 
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Lying, Part, PartnerRef, Stage, Verdict};
@@ -367,6 +369,15 @@ pub trait Notes: Send + Sync {
     /// Writes (`Some`) or removes (`None`) a note.
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), Busy>;
 
+    /// Writes a note where it is still as it was read (`None`: there was none). `false`, and nothing written, where another process wrote it since.
+    async fn swap_note(
+        &self,
+        connection: &str,
+        key: &str,
+        before: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> Result<bool, Busy>;
+
     /// Tells at the start of this connection's source where it will look: what it never gets to look into counts from then on, and
     /// places that it does not name any more are forgotten.
     async fn looks(&self, _connection: &str, _places: &[Place]) -> Result<(), Busy> {
@@ -440,27 +451,6 @@ pub struct Admitted {
     pub to: Option<jiff::Timestamp>,
 }
 
-/// One path of the HTTP door, composed from the routes; what OpenAPI shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpBinding {
-    /// The path, such as `/v1/lieferungen`.
-    pub path: String,
-    /// The route's name.
-    pub route: String,
-    /// The route's `about`.
-    pub about: String,
-    /// Message types it accepts.
-    pub messages: Vec<String>,
-    /// Partners that may use it; others get 403.
-    pub partners: Vec<String>,
-    /// Those of them whose answers may go by message, where a request asks for that.
-    pub by_message: Vec<String>,
-    /// Largest body in octets.
-    pub max_body: usize,
-    /// Largest part in octets.
-    pub max_part: u64,
-}
-
 /// What the running set tells transports; swapped whole on reload, so a transport asks at each delivery.
 pub trait Doors: Send + Sync {
     /// Who may come in.
@@ -501,6 +491,8 @@ pub struct Surroundings {
     pub parts: Parts,
     /// Where a far end that has answered is said.
     pub reached: reach::Reached,
+    /// Health and metrics, for listeners that answer for them.
+    pub ops: axum::Router,
     /// Time.
     pub clock: Clock,
     /// The stage of the process.
@@ -517,6 +509,8 @@ pub struct Surroundings {
 pub struct Entry {
     /// The word in `connections.yaml` (`kind`) and in routes.
     pub word: &'static str,
+    /// What the value of an `on` entry is.
+    pub binding: Bindings,
     /// How its sources answer; `None` when it has no source.
     pub answers: Option<Answers>,
     /// Whether it can be a destination.
@@ -538,10 +532,8 @@ pub struct Entry {
     pub spots: fn(settings: &serde_json::Value, channel: Option<&Channel>) -> Vec<spot::Spot>,
     /// JSON Schema of the settings of a connection.
     pub schema: fn() -> serde_json::Value,
-    /// Builds the source, if the connection has one.
-    pub source: BuildSource,
-    /// Builds the destination of one partner by this connection, if the transport sends.
-    pub destination: BuildDestination,
+    /// Opens a connection.
+    pub open: Open,
 }
 
 /// A folder that a transport uses.
@@ -565,20 +557,26 @@ pub fn no_folders(_: &serde_json::Value, _: Option<&Channel>) -> Vec<Claimed> {
     Vec::new()
 }
 
-/// How a source is built.
-pub type BuildSource = fn(
-    name: &str,
-    settings: &serde_json::Value,
-    around: &Surroundings,
-) -> Result<Option<Arc<dyn Source>>, BuildError>;
+/// A connection as it is open: it owns what its source and its destinations share, such as links, tokens and dialogs. Whoever opened it keeps it
+/// as long as its settings stay, so what comes of it later shares the same.
+pub trait Connection: Send + Sync {
+    /// Its source; `None` where it takes nothing in. A source that one replica runs alone has surroundings of its own.
+    fn source(&self, around: &Surroundings) -> Result<Option<Arc<dyn Source>>, BuildError>;
 
-/// How the destination of one partner is built.
-pub type BuildDestination = fn(
+    /// The destination of one partner; `None` where the transport sends nothing.
+    fn destination(
+        &self,
+        channel: &Channel,
+        around: &Surroundings,
+    ) -> Result<Option<Arc<dyn Destination>>, BuildError>;
+}
+
+/// How a connection is opened from its settings. Nobody is called by it.
+pub type Open = fn(
     name: &str,
     settings: &serde_json::Value,
-    channel: &Channel,
     around: &Surroundings,
-) -> Result<Option<Arc<dyn Destination>>, BuildError>;
+) -> Result<Arc<dyn Connection>, BuildError>;
 
 /// Why a transport could not be built from its settings.
 #[derive(Debug, thiserror::Error)]

@@ -9,12 +9,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::apart::{apart, no_destination};
+use super::port::binding::Bindings;
 use super::port::{Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
 use super::settings::{self, Span};
 
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "timer",
+    binding: Bindings::Names,
     answers: Some(Answers::ByMessage),
     sends: false,
     collected: false,
@@ -25,8 +28,14 @@ pub const ENTRY: Entry = Entry {
     folders: super::port::no_folders,
     spots: super::port::no_spots,
     schema: settings::schema_of::<Settings>,
-    source: |name, written, around| Ok(Some(Arc::new(TimerSource::new(name, written, around)?))),
-    destination: |_, _, _, _| Ok(None),
+    open: |name, written, _| {
+        apart(
+            name,
+            written,
+            |name, written, around| Ok(Some(Arc::new(TimerSource::new(name, written, around)?))),
+            no_destination,
+        )
+    },
 };
 
 /// Settings of the timer source.

@@ -22,6 +22,8 @@ pub mod watch;
 
 use std::sync::Arc;
 
+use super::apart::apart;
+use super::port::binding::Bindings;
 use super::port::{self, Answers, Entry};
 use super::settings::{check, schema_of};
 use settings::{ChannelSettings, Settings, further, further_of_channel};
@@ -30,6 +32,7 @@ use source::ClientSource;
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "xta-client",
+    binding: Bindings::Listed,
     answers: Some(Answers::ByMessage),
     sends: true,
     collected: false,
@@ -40,10 +43,17 @@ pub const ENTRY: Entry = Entry {
     folders: port::no_folders,
     spots: settings::spots,
     schema: schema_of::<Settings>,
-    source: |name, written, around| {
-        Ok(ClientSource::new(name, written, around)?.map(|source| Arc::new(source) as Arc<dyn port::Source>))
-    },
-    destination: |name, written, channel, around| {
-        Ok(Some(Arc::new(out::ClientDestination::new(name, written, channel, around)?)))
+    open: |name, written, _| {
+        apart(
+            name,
+            written,
+            |name, written, around| {
+                let source = ClientSource::new(name, written, around)?;
+                Ok(source.map(|source| Arc::new(source) as Arc<dyn port::Source>))
+            },
+            |name, written, channel, around| {
+                Ok(Some(Arc::new(out::ClientDestination::new(name, written, channel, around)?)))
+            },
+        )
     },
 };

@@ -20,7 +20,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::apart::apart;
 use super::http::HttpSource;
+use super::port::binding::Bindings;
 use super::port::{Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
 use super::settings::{check, read, schema_of};
 use super::{mailbox, port};
@@ -30,6 +32,7 @@ use settings::{AccountSettings, Settings, further};
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "xta",
+    binding: Bindings::Listed,
     answers: Some(Answers::ByMessage),
     sends: true,
     collected: true,
@@ -40,10 +43,16 @@ pub const ENTRY: Entry = Entry {
     folders: port::no_folders,
     spots: port::no_spots,
     schema: schema_of::<Settings>,
-    source: |name, written, around| Ok(Some(Arc::new(XtaSource::new(name, written, around)?))),
-    destination: |name, written, _, _| {
-        let settings: Settings = read(name, written)?;
-        Ok(Some(mailbox::of_lease(settings.lease.0)))
+    open: |name, written, _| {
+        apart(
+            name,
+            written,
+            |name, written, around| Ok(Some(Arc::new(XtaSource::new(name, written, around)?))),
+            |name, written, _, _| {
+                let settings: Settings = read(name, written)?;
+                Ok(Some(mailbox::of_lease(settings.lease.0)))
+            },
+        )
     },
 };
 

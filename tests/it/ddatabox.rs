@@ -14,14 +14,14 @@ use drehscheibe::transport::port::{
     After, Attempt, Busy, Channel, Destination, Followed, Notes, Progress, Receipt, SendError, Spool,
     Withdrawal,
 };
-use drehscheibe::transport::postbox::ddatabox::out::DdataboxDestination;
+use drehscheibe::transport::postbox::ddatabox::ENTRY;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::ddatabox_server::{CLIENT, ENCRYPTED, Far, Fault, ROOM, USER};
 use crate::osci_peer::Remembered;
-use crate::transport_support::{House, envelope};
+use crate::transport_support::{House, destination_of, envelope};
 
 const HANDLE: &str = "mailto:zoe@post.example?sms=%2B4915112345678";
 const VORGANG: &str = "01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10";
@@ -43,6 +43,22 @@ impl Notes for Kept {
             None => all.remove(&format!("{connection} {key}")),
         };
         Ok(())
+    }
+
+    async fn swap_note(
+        &self,
+        connection: &str,
+        key: &str,
+        before: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> Result<bool, Busy> {
+        let mut all = self.0.lock().unwrap();
+        let place = format!("{connection} {key}");
+        let is_as_read = all.get(&place) == before.as_ref();
+        if is_as_read {
+            all.insert(place, value);
+        }
+        Ok(is_as_read)
     }
 }
 
@@ -72,11 +88,11 @@ impl Setup {
     }
 
     /// The destination as a process has it that has just begun.
-    fn process(&self) -> DdataboxDestination {
+    fn process(&self) -> Arc<dyn Destination> {
         let mut around = self.house.around(Clock::real());
         around.notes = self.notes.clone();
         let channel = Channel { partner: "postfach".to_owned(), settings: self.channel.clone() };
-        DdataboxDestination::new("ddatabox", &self.connection, &channel, &around).unwrap()
+        destination_of(&ENTRY, ("ddatabox", &self.connection), &channel, &around).unwrap().unwrap()
     }
 
     async fn letter(&self) -> Envelope {
@@ -110,7 +126,7 @@ impl Setup {
 
 /// An attempt as dispatch makes one: one that is in doubt is looked up before.
 async fn dispatched(
-    to: &DdataboxDestination,
+    to: &dyn Destination,
     letter: &Envelope,
     left: &Remembered,
     in_doubt: bool,
@@ -192,7 +208,7 @@ async fn what_is_sent_is_what_the_description_says() {
     let description: Value = serde_json::from_str(&text).unwrap();
     let setup = Setup::new().await;
     let (letter, to) = (setup.letter().await, setup.process());
-    let receipt = dispatched(&to, &letter, &Remembered::default(), false).await.unwrap();
+    let receipt = dispatched(&*to, &letter, &Remembered::default(), false).await.unwrap();
     let kept = keep(&receipt);
     to.look_after(&followed(&letter, &receipt, &kept, false)).await.unwrap();
     let Withdrawal::Step { keep } = to.withdraw(&followed(&letter, &receipt, &kept, true)).await.unwrap()
@@ -235,7 +251,7 @@ async fn what_is_sent_is_what_the_description_says() {
 async fn a_letter_is_laid_down_told_of_once_and_collected() {
     let setup = Setup::new().await;
     let (letter, to) = (setup.letter().await, setup.process());
-    let receipt = dispatched(&to, &letter, &Remembered::default(), false).await.unwrap();
+    let receipt = dispatched(&*to, &letter, &Remembered::default(), false).await.unwrap();
     assert_eq!(setup.told(), (1, 1));
     let id = letter.head.id;
     assert_eq!(setup.far.files(), [(VORGANG.to_owned(), format!("Schreiben {id}.pdf"), 150_004)]);
@@ -275,7 +291,7 @@ async fn a_letter_is_laid_down_told_of_once_and_collected() {
     // Another letter of the same Vorgang lies in the same folder, with a link of its own.
     let mut next = letter.clone();
     next.head.id = Uuid::from_u128(9);
-    dispatched(&to, &next, &Remembered::default(), false).await.unwrap();
+    dispatched(&*to, &next, &Remembered::default(), false).await.unwrap();
     assert_eq!(setup.told(), (2, 2));
     let folders: Vec<String> = setup.far.files().into_iter().map(|(folder, ..)| folder).collect();
     assert_eq!(folders, [VORGANG, VORGANG]);
@@ -286,7 +302,7 @@ async fn a_letter_is_laid_down_told_of_once_and_collected() {
 async fn wherever_the_house_ends_she_is_told_once_or_a_person_is_asked() {
     let all = {
         let setup = Setup::new().await;
-        dispatched(&setup.process(), &setup.letter().await, &Remembered::default(), false).await.unwrap();
+        dispatched(&*setup.process(), &setup.letter().await, &Remembered::default(), false).await.unwrap();
         setup.steps()
     };
     let (mut unclear, mut arrived) = (Vec::new(), 0);
@@ -298,7 +314,7 @@ async fn wherever_the_house_ends_she_is_told_once_or_a_person_is_asked() {
             let (to, left) = (setup.process(), Arc::new(Remembered::default()));
             let going = tokio::spawn({
                 let (letter, left) = (letter.clone(), left.clone());
-                async move { dispatched(&to, &letter, &left, false).await.map(drop) }
+                async move { dispatched(&*to, &letter, &left, false).await.map(drop) }
             });
             setup.far.stopped.notified().await;
             going.abort();
@@ -307,7 +323,7 @@ async fn wherever_the_house_ends_she_is_told_once_or_a_person_is_asked() {
                 world.stop_at = None;
                 world.steps[stop - 1]
             };
-            let outcome = dispatched(&setup.process(), &letter, &left.next(), true).await;
+            let outcome = dispatched(&*setup.process(), &letter, &left.next(), true).await;
             let (mails, texts) = setup.told();
             match outcome {
                 Ok(_) => {
@@ -382,7 +398,7 @@ async fn whatever_the_far_end_answers_has_its_outcome_and_she_is_told_once() {
         let letter = setup.letter().await;
         setup.far.fail(step, fault);
         let (to, left) = (setup.process(), Remembered::default());
-        let outcome = dispatched(&to, &letter, &left, false).await;
+        let outcome = dispatched(&*to, &letter, &left, false).await;
         let found = match &outcome {
             Ok(_) => Is::Fine,
             Err(SendError::Later { far_end, retry_after, cause }) => {
@@ -402,8 +418,8 @@ async fn whatever_the_far_end_answers_has_its_outcome_and_she_is_told_once() {
         let left = left.next();
         let sent = match found {
             Is::Fine => outcome,
-            Is::Later(_) => dispatched(&to, &letter, &left, false).await,
-            Is::Unclear => dispatched(&setup.process(), &letter, &left, true).await,
+            Is::Later(_) => dispatched(&*to, &letter, &left, false).await,
+            Is::Unclear => dispatched(&*setup.process(), &letter, &left, true).await,
             Is::Never => {
                 assert_eq!((setup.told().0, setup.open_links()), (0, 0), "{step}: another way may be taken");
                 assert!(setup.far.world.lock().unwrap().shares.is_empty(), "{step}: nothing is left");
@@ -426,7 +442,7 @@ async fn whatever_the_far_end_answers_has_its_outcome_and_she_is_told_once() {
 async fn a_link_that_gives_way_is_of_no_use_before_it_is_deleted() {
     let setup = Setup::new().await;
     let (letter, to) = (setup.letter().await, setup.process());
-    let receipt = dispatched(&to, &letter, &Remembered::default(), false).await.unwrap();
+    let receipt = dispatched(&*to, &letter, &Remembered::default(), false).await.unwrap();
     let first = keep(&receipt);
     let Withdrawal::Step { keep: locked } =
         to.withdraw(&followed(&letter, &receipt, &first, true)).await.unwrap()
@@ -462,7 +478,7 @@ async fn a_link_that_gives_way_is_of_no_use_before_it_is_deleted() {
     // Collected between the step and the deletion it is hers.
     let mut again = letter.clone();
     again.head.id = Uuid::from_u128(3);
-    let receipt = dispatched(&to, &again, &Remembered::default(), false).await.unwrap();
+    let receipt = dispatched(&*to, &again, &Remembered::default(), false).await.unwrap();
     assert!(setup.far.collect().is_some());
     let back = to.withdraw(&followed(&again, &receipt, &keep_locked(&receipt), true)).await.unwrap();
     assert!(matches!(back, Withdrawal::Collected(_)), "{back:?}");
@@ -480,12 +496,12 @@ async fn a_link_that_ended_or_was_told_of_in_doubt_is_made_anew_and_the_old_one_
     let (letter, to) = (setup.letter().await, setup.process());
     setup.far.fail("mail", Fault::DoneSilent);
     assert!(matches!(
-        dispatched(&to, &letter, &Remembered::default(), false).await,
+        dispatched(&*to, &letter, &Remembered::default(), false).await,
         Err(SendError::Unclear { .. })
     ));
     let old = setup.far.world.lock().unwrap().mails[0].0;
     // A person says that it did not arrive: it is sent anew, and what may have arrived is of no use.
-    dispatched(&to, &letter, &Remembered::default(), false).await.unwrap();
+    dispatched(&*to, &letter, &Remembered::default(), false).await.unwrap();
     let world = setup.far.world.lock().unwrap();
     assert_eq!(world.shares.len(), 1);
     assert!(!world.shares.contains_key(&old) && world.mails.len() == 2);
@@ -500,13 +516,13 @@ async fn who_cannot_be_reached_here_is_refused_before_anything_is_laid_down() {
     for handle in [None, Some("handle-1"), Some("mailto:zoe@post.example")] {
         let mut letter = setup.letter().await;
         letter.head.correlation = handle.map(str::to_owned);
-        let outcome = dispatched(&to, &letter, &Remembered::default(), false).await;
+        let outcome = dispatched(&*to, &letter, &Remembered::default(), false).await;
         assert!(matches!(outcome, Err(SendError::Never { .. })), "{handle:?}: {outcome:?}");
     }
     let mut letter = setup.letter().await;
     letter.parts.clear();
     assert!(matches!(
-        dispatched(&to, &letter, &Remembered::default(), false).await,
+        dispatched(&*to, &letter, &Remembered::default(), false).await,
         Err(SendError::Never { .. })
     ));
     assert_eq!(setup.steps(), 0, "nobody was asked");
@@ -514,11 +530,11 @@ async fn who_cannot_be_reached_here_is_refused_before_anything_is_laid_down() {
     let agreed = Setup { channel: json!({ "room": ROOM, "password": "Vorher-Vereinbart-1" }), ..setup };
     let mut letter = agreed.letter().await;
     letter.head.correlation = Some("mailto:zoe@post.example".to_owned());
-    dispatched(&agreed.process(), &letter, &Remembered::default(), false).await.unwrap();
+    dispatched(&*agreed.process(), &letter, &Remembered::default(), false).await.unwrap();
     assert_eq!(agreed.told(), (1, 0));
     // A room that its users encrypt.
     let sealed = Setup { channel: json!({ "room": ENCRYPTED }), ..agreed };
-    let outcome = dispatched(&sealed.process(), &sealed.letter().await, &Remembered::default(), false).await;
+    let outcome = dispatched(&*sealed.process(), &sealed.letter().await, &Remembered::default(), false).await;
     let Err(SendError::Later { cause, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.contains("Triple-Crypt"), "{cause}");
 }
@@ -528,11 +544,11 @@ async fn another_file_under_its_name_is_not_taken_for_it() {
     let setup = Setup::new().await;
     let (letter, to) = (setup.letter().await, setup.process());
     setup.far.fail("share", Fault::Status(500));
-    assert!(dispatched(&to, &letter, &Remembered::default(), false).await.is_err());
+    assert!(dispatched(&*to, &letter, &Remembered::default(), false).await.is_err());
     for node in setup.far.world.lock().unwrap().nodes.values_mut().filter(|node| node.kind == "file") {
         node.content = b"etwas anderes".to_vec();
     }
-    let outcome = dispatched(&to, &letter, &Remembered::default(), false).await;
+    let outcome = dispatched(&*to, &letter, &Remembered::default(), false).await;
     assert!(matches!(outcome, Err(SendError::Never { .. })), "{outcome:?}");
     assert_eq!(setup.told(), (0, 0));
 }
@@ -549,23 +565,23 @@ async fn what_a_consent_gave_is_exchanged_and_kept_and_two_processes_share_it() 
         letter
     };
     let (one, two) = (setup.process(), setup.process());
-    dispatched(&one, &letter(1), &Remembered::default(), false).await.unwrap();
+    dispatched(&*one, &letter(1), &Remembered::default(), false).await.unwrap();
     // The second one begins later, and with what is written in the configuration it would be refused.
-    dispatched(&two, &letter(2), &Remembered::default(), false).await.unwrap();
+    dispatched(&*two, &letter(2), &Remembered::default(), false).await.unwrap();
     // Both tokens are over: the first one exchanges again what the second one has kept.
     setup.far.fail("room", Fault::Expired);
     setup.far.fail("folder", Fault::Expired);
-    dispatched(&one, &letter(3), &Remembered::default(), false).await.unwrap();
-    dispatched(&two, &letter(4), &Remembered::default(), false).await.unwrap();
+    dispatched(&*one, &letter(3), &Remembered::default(), false).await.unwrap();
+    dispatched(&*two, &letter(4), &Remembered::default(), false).await.unwrap();
     let third = setup.process();
-    dispatched(&third, &letter(5), &Remembered::default(), false).await.unwrap();
+    dispatched(&*third, &letter(5), &Remembered::default(), false).await.unwrap();
     assert_eq!(setup.told(), (5, 5));
     // Withdrawn: a person has to give it anew, and it is said so.
     setup.far.world.lock().unwrap().refresh = None;
-    let outcome = dispatched(&setup.process(), &letter(6), &Remembered::default(), false).await;
+    let outcome = dispatched(&*setup.process(), &letter(6), &Remembered::default(), false).await;
     let Err(SendError::Later { cause, far_end: false, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.contains("consent"), "{cause}");
     setup.far.world.lock().unwrap().refresh = Some("neu".to_owned());
     setup.connection["refresh-token"] = json!("neu");
-    dispatched(&setup.process(), &letter(6), &Remembered::default(), false).await.unwrap();
+    dispatched(&*setup.process(), &letter(6), &Remembered::default(), false).await.unwrap();
 }

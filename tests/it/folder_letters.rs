@@ -10,7 +10,7 @@ use drehscheibe::transport::port::{Channel, Destination, SendError, Spool};
 use serde_json::{Value, json};
 
 use crate::support::names;
-use crate::transport_support::{House, envelope};
+use crate::transport_support::{House, destination_of, envelope};
 
 async fn letter(house: &Arc<House>, body: &Value, parts: &[(&str, &str)]) -> Envelope {
     let mut letter = envelope(&body.to_string(), "application/json");
@@ -27,7 +27,7 @@ fn tray(house: &Arc<House>, settings: Value) -> Arc<dyn Destination> {
     let trays = json!({ "trays": [{ "partner": "druckerei", "in": "in" }] });
     assert_eq!((ENTRY.check_channel)(&settings), []);
     let channel = Channel { partner: "postfach".to_owned(), settings };
-    (ENTRY.destination)("brief", &trays, &channel, &house.around(Clock::real())).unwrap().unwrap()
+    destination_of(&ENTRY, ("brief", &trays), &channel, &house.around(Clock::real())).unwrap().unwrap()
 }
 
 #[tokio::test]

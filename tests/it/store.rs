@@ -10,6 +10,7 @@ use drehscheibe::store::backup;
 use drehscheibe::store::claims::Claims;
 use drehscheibe::store::contract::{Command, CommandState, Scope, Store, StoreError};
 use drehscheibe::store::lies::Lies;
+use drehscheibe::store::orders::Orders;
 use drehscheibe::store::recovery::Restored;
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::restore;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::MARKS;
+use drehscheibe::store::BACK_ENDS;
 use drehscheibe::store::contract::{Committed, Filter, Scope, Store, StoreError};
 use drehscheibe::store::lies::Lies;
 use drehscheibe::store::recovery::{Lost, Recovery, Restored};
@@ -261,7 +261,7 @@ async fn a_database_that_comes_back_with_its_mark_beside_the_keys_of_today_close
     let place = put_back();
     let restored = Restored { at: at(1), copied: None };
     let master = SecretBox::new(Box::new([1; 32]));
-    let (_, mark) = MARKS.iter().find(|(name, _)| *name == "sqlite").unwrap();
+    let mark = BACK_ENDS.iter().find(|back_end| back_end.name == "sqlite").unwrap().mark;
     mark(&Lies::Folder(place.path().to_owned()), Stage::Test, master, &restored).unwrap();
     let Start::Closed(lost) = started(place.path()).await else { panic!("it was put back") };
     assert!(lost.commits >= 3, "{lost:?}");
@@ -297,7 +297,7 @@ const KEYS_LOG: &str = "keys.db-wal";
 
 /// Says that there is nothing newer than what lies there.
 fn nothing_newer(folder: &Path) {
-    let (_, mark) = MARKS.iter().find(|(name, _)| *name == "sqlite").unwrap();
+    let mark = BACK_ENDS.iter().find(|back_end| back_end.name == "sqlite").unwrap().mark;
     let restored = Restored { at: at(1), copied: None };
     mark(&Lies::Folder(folder.to_owned()), Stage::Test, SecretBox::new(Box::new([1; 32])), &restored)
         .unwrap();

@@ -18,18 +18,20 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::transport_broker::{Broker, Proxy, USER, emptied, shared};
-use crate::transport_support::{House, Running, busy, envelope, eventually, start};
+use crate::transport_support::{
+    House, Running, busy, destination_of, envelope, eventually, source_of, start,
+};
 
 pub fn source(house: &Arc<House>, settings: &Value) -> Running {
     assert_eq!((ENTRY.check)(settings), []);
-    start((ENTRY.source)("broker", settings, &house.around(Clock::real())).unwrap().unwrap())
+    start(source_of(&ENTRY, "broker", settings, &house.around(Clock::real())).unwrap().unwrap())
 }
 
 pub fn destination(house: &Arc<House>, settings: &Value, channel: Value) -> Arc<dyn Destination> {
     assert_eq!((ENTRY.check)(settings), []);
     assert_eq!((ENTRY.check_channel)(&channel), []);
     let channel = Channel { partner: "ja-nord".to_owned(), settings: channel };
-    (ENTRY.destination)("broker", settings, &channel, &house.around(Clock::real())).unwrap().unwrap()
+    destination_of(&ENTRY, ("broker", settings), &channel, &house.around(Clock::real())).unwrap().unwrap()
 }
 
 /// Sends until the broker has it, as the dispatcher does: a queue that was just made may have no leader yet.

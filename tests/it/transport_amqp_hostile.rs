@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use crate::support::until;
 use crate::transport_amqp::{one_queue, properties, source};
 use crate::transport_broker::{Broker, USER, emptied, password_of, shared};
-use crate::transport_support::{House, Running, busy, start};
+use crate::transport_support::{House, Running, busy, source_of, start};
 
 /// A publisher that writes octets, as no library would let it.
 struct Raw(TcpStream);
@@ -139,7 +139,7 @@ fn failing(parts: &Parts) -> Vec<(String, Turn)> {
 fn begun(house: &Arc<dyn Intake>, around: Surroundings, settings: &Value) -> (Running, Parts) {
     let around = Surroundings { intake: house.clone(), ..around };
     let parts = around.parts.clone();
-    (start((ENTRY.source)("broker", settings, &around).unwrap().unwrap()), parts)
+    (start(source_of(&ENTRY, "broker", settings, &around).unwrap().unwrap()), parts)
 }
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -22,7 +22,7 @@ use crate::engine::rig::{NORD, Rig, WOHNGELD, deliver, fast, stop, wish};
 use crate::support::until;
 use crate::transport_amqp::{one_queue, outgoing, properties, until_sent};
 use crate::transport_broker::{Broker, USER, emptied, own, shared};
-use crate::transport_support::{House, Running, start};
+use crate::transport_support::{House, Running, destination_of, source_of, start};
 
 /// What is logged on this thread.
 #[derive(Clone, Default)]
@@ -71,12 +71,12 @@ impl Lines {
 }
 
 fn source(name: &str, house: &Arc<House>, settings: &Value) -> Running {
-    start((ENTRY.source)(name, settings, &house.around(Clock::real())).unwrap().unwrap())
+    start(source_of(&ENTRY, name, settings, &house.around(Clock::real())).unwrap().unwrap())
 }
 
 fn destination(name: &str, house: &Arc<House>, settings: &Value, channel: Value) -> Arc<dyn Destination> {
     let channel = Channel { partner: "ja-nord".to_owned(), settings: channel };
-    (ENTRY.destination)(name, settings, &channel, &house.around(Clock::real())).unwrap().unwrap()
+    destination_of(&ENTRY, (name, settings), &channel, &house.around(Clock::real())).unwrap().unwrap()
 }
 
 /// Runs what blocks, while everything else goes on.
@@ -241,6 +241,10 @@ impl Notes for Told {
         Ok(())
     }
 
+    async fn swap_note(&self, _: &str, _: &str, _: Option<Vec<u8>>, _: Vec<u8>) -> Result<bool, Busy> {
+        Ok(true)
+    }
+
     async fn looks(&self, _: &str, places: &[Place]) -> Result<(), Busy> {
         places.iter().for_each(|place| self.say(place, None));
         Ok(())
@@ -261,7 +265,7 @@ async fn what_lies_in_a_queue_is_told_and_that_it_was_found_empty() {
     let told = Arc::new(Told::default());
     let around = Surroundings { notes: told.clone(), ..house.around(Clock::real()) };
     let queue = one_queue(broker, "in.liegt", json!({}));
-    let running = start((ENTRY.source)("broker", &queue, &around).unwrap().unwrap());
+    let running = start(source_of(&ENTRY, "broker", &queue, &around).unwrap().unwrap());
     let client = broker.client("ja-nord").await;
     client.exists_soon("in.liegt").await;
     client.publish("in.liegt", b"<a/>", properties("m-1")).await;

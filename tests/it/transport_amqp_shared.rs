@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,9 +11,9 @@ use drehscheibe::transport::amqp::ENTRY;
 use drehscheibe::transport::port::*;
 use serde_json::json;
 
-use crate::transport_amqp::{properties, source};
-use crate::transport_broker::{Client, emptied, shared};
-use crate::transport_support::{House, eventually, start};
+use crate::transport_amqp::{outgoing, properties, source, until_sent};
+use crate::transport_broker::{Client, USER, emptied, shared};
+use crate::transport_support::{House, eventually, source_of, start};
 
 fn by_user(entries: &[&str]) -> Arc<Admission> {
     let admitted = |user: &&str| Admitted {
@@ -58,7 +59,7 @@ async fn a_partner_of_whom_nothing_is_taken_stops_no_other_on_a_queue_that_both_
         broker.settings(json!({"queues": [{"binding": "in.beide", "partner-by-user": true, "prefetch": 8}]}));
     let around = house.around(Clock::real());
     let parts = around.parts.clone();
-    let running = start((ENTRY.source)("broker", &settings, &around).unwrap().unwrap());
+    let running = start(source_of(&ENTRY, "broker", &settings, &around).unwrap().unwrap());
     let (nord, sued) = (broker.client("ja-nord").await, broker.client("ja-sued").await);
     nord.exists_soon("in.beide").await;
     let publishes = async |from: &Client, user: &str, n: usize| {
@@ -100,7 +101,7 @@ async fn where_order_is_kept_a_partner_s_own_deliveries_wait_in_theirs() {
     let around = house.around(Clock::real());
     let parts = around.parts.clone();
     let settings = broker.settings(json!({"queues": [queue]}));
-    let running = start((ENTRY.source)("broker", &settings, &around).unwrap().unwrap());
+    let running = start(source_of(&ENTRY, "broker", &settings, &around).unwrap().unwrap());
     let (nord, sued) = (broker.client("ja-nord").await, broker.client("ja-sued").await);
     nord.exists_soon("in.folge").await;
     for n in 0..10 {
@@ -130,4 +131,37 @@ async fn where_order_is_kept_a_partner_s_own_deliveries_wait_in_theirs() {
     assert_eq!(came, [in_order("ja-sued", 10), in_order("ja-nord", 14)].concat());
     running.end().await.unwrap();
     emptied(broker, "in.folge").await;
+}
+
+/// A connection is opened once: all its partners are written to by one link, which needs no registry to be found again.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_partners_of_a_connection_are_written_to_by_one_link() {
+    let Some(broker) = shared().await else { return };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, to) = (listener.local_addr().unwrap().port(), broker.port);
+    let links = Arc::new(AtomicUsize::new(0));
+    let counted = links.clone();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(("127.0.0.1", to)).await?;
+                tokio::io::copy_bidirectional(&mut near, &mut far).await
+            });
+        }
+    });
+    let house = House::new();
+    let around = house.around(Clock::real());
+    let client = broker.client(USER).await;
+    let connection = (ENTRY.open)("broker", &broker.settings(json!({ "port": port })), &around).unwrap();
+    assert_eq!(links.load(Ordering::SeqCst), 0, "nobody is called before something is to be sent");
+    for n in 1..=3 {
+        let queue = format!("out.gemeinsam-{n}");
+        client.declare(&queue, "quorum", &[]).await;
+        let channel = Channel { partner: format!("ja-{n}"), settings: json!({ "routing-key": queue }) };
+        let to = connection.destination(&channel, &around).unwrap().unwrap();
+        until_sent(&to, &outgoing("<quittung/>")).await;
+        client.take(&queue).await;
+    }
+    assert_eq!(links.load(Ordering::SeqCst), 1);
 }

@@ -5,7 +5,7 @@ use drehscheibe::transport::TRANSPORTS;
 use drehscheibe::transport::port::{Channel, Entry};
 use serde_json::{Value, json};
 
-use crate::transport_support::{House, authority};
+use crate::transport_support::{House, authority, destination_of, source_of};
 use crate::xta_server_support::leaf;
 
 fn entry(word: &str) -> &'static Entry {
@@ -222,7 +222,7 @@ async fn the_menu_builds_what_it_promises() {
     for entry in TRANSPORTS.iter().filter(|entry| entry.word != "person") {
         let settings = settings(entry.word);
         assert!((entry.check)(&settings).is_empty(), "{}", entry.word);
-        let source = (entry.source)("c", &settings, &around).unwrap();
+        let source = source_of(entry, "c", &settings, &around).unwrap();
         assert_eq!(source.is_some(), entry.answers.is_some(), "{}", entry.word);
         let channel = match entry.word {
             "callback" => {
@@ -237,9 +237,9 @@ async fn the_menu_builds_what_it_promises() {
         };
         let channel = Channel { partner: "p".to_owned(), settings: channel };
         assert!((entry.check_channel)(&channel.settings).is_empty(), "{}", entry.word);
-        let destination = (entry.destination)("c", &settings, &channel, &around).unwrap();
+        let destination = destination_of(entry, ("c", &settings), &channel, &around).unwrap();
         assert_eq!(destination.is_some(), entry.sends, "{}", entry.word);
     }
     let nobody = Channel { partner: "q".to_owned(), settings: json!({}) };
-    assert!((entry("folder").destination)("c", &settings("folder"), &nobody, &around).is_err());
+    assert!(destination_of(entry("folder"), ("c", &settings("folder")), &nobody, &around).is_err());
 }

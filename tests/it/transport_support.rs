@@ -15,11 +15,13 @@ use drehscheibe::envelope::{
 };
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::port::account::{Bound, Taken, Under};
+use drehscheibe::transport::port::binding::HttpBinding;
 use drehscheibe::transport::port::mailbox::{
     Asking, End, Ended, Fetch, Handed, Item, Lain, Mailboxes, Reach,
 };
 use drehscheibe::transport::port::*;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -114,6 +116,7 @@ impl House {
             mailboxes: self.clone(),
             parts: Default::default(),
             reached: Default::default(),
+            ops: Default::default(),
             clock,
             stage: Stage::Test,
             data: self.spooled.path().to_owned(),
@@ -356,6 +359,10 @@ impl Notes for House {
     async fn set_note(&self, _: &str, _: &str, _: Option<Vec<u8>>) -> Result<(), Busy> {
         Ok(())
     }
+
+    async fn swap_note(&self, _: &str, _: &str, _: Option<Vec<u8>>, _: Vec<u8>) -> Result<bool, Busy> {
+        Ok(true)
+    }
 }
 
 #[async_trait]
@@ -497,4 +504,24 @@ pub fn authority(name: &str) -> Authority {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// The source of a connection that is opened for it.
+pub fn source_of(
+    entry: &Entry,
+    name: &str,
+    settings: &Value,
+    around: &Surroundings,
+) -> Result<Option<Arc<dyn Source>>, BuildError> {
+    (entry.open)(name, settings, around)?.source(around)
+}
+
+/// A destination of a connection that is opened for it.
+pub fn destination_of(
+    entry: &Entry,
+    (name, settings): (&str, &Value),
+    channel: &Channel,
+    around: &Surroundings,
+) -> Result<Option<Arc<dyn Destination>>, BuildError> {
+    (entry.open)(name, settings, around)?.destination(channel, around)
 }

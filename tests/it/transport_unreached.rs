@@ -26,7 +26,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::transport_support::{Authority, House, authority, envelope};
+use crate::transport_support::{Authority, House, authority, destination_of, envelope};
 
 /// A certificate for a host that is valid until the beginning of a year, and its key.
 fn leaf(authority: &Authority, host: &str, until: i32) -> [String; 2] {
@@ -114,7 +114,7 @@ async fn told(folder: &Path, host: &str, port: u16) -> [(String, Option<Turn>); 
             });
             let settings = json!({ "reader": { "value": "c:d" } });
             let channel = Channel { partner: "p".to_owned(), settings };
-            (ENTRY.destination)("broker", &written, &channel, &around).unwrap().unwrap()
+            destination_of(&ENTRY, ("broker", &written), &channel, &around).unwrap().unwrap()
         } else {
             let settings = json!({
                 "url": format!("https://{host}:{port}/"), "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",

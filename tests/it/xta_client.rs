@@ -14,7 +14,7 @@ use drehscheibe::transport::xta_client::ENTRY;
 use serde_json::{Value, json};
 
 use crate::support::until;
-use crate::transport_support::{House, envelope};
+use crate::transport_support::{House, destination_of, envelope};
 use crate::xta_client_support::{BREMEN, Broker, FREMD, Foreign, HOUSE, MIXED, USUAL};
 use crate::xta_server_support::{code, delivery, zeep};
 use crate::xta_support::refused_by_schema;
@@ -384,7 +384,7 @@ fn bare(broker: &Broker) -> (Arc<House>, Arc<dyn Destination>) {
     });
     let settings = json!({ "reader": { "value": BREMEN }, "report-within": "1h" });
     let channel = Channel { partner: "p".to_owned(), settings };
-    let destination = (ENTRY.destination)("broker", &written, &channel, &around).unwrap().unwrap();
+    let destination = destination_of(&ENTRY, ("broker", &written), &channel, &around).unwrap().unwrap();
     (house, destination)
 }
 

@@ -117,6 +117,33 @@ pub async fn set_note(base: &Base, connection: &str, key: &str, value: Option<&[
     write_note(base, &client, (connection, key), value).await
 }
 
+/// Writes a note where it is still as it was read.
+pub async fn swap_note(
+    base: &Base,
+    (connection, key): (&str, &str),
+    before: Option<&[u8]>,
+    value: &[u8],
+) -> Stored<bool> {
+    let tag = note_key(base, connection, key);
+    let place = Place::new("note", &tag, "value");
+    let client = base.db.get().await?;
+    let house = base.keyring.house(&client).await?;
+    let fresh = house.key.seal(&place, value).map_err(sealing)?;
+    let found = one(&client, sql!("note_get"), &[&&tag[..]]).await?;
+    let written = match (found, before) {
+        (None, None) => run(&client, sql!("note_first"), &[&&tag[..], &connection, &fresh]).await?,
+        (Some(r), Some(before)) => {
+            let sealed: Vec<u8> = get(&r, 0)?;
+            match house.key.open(&place, &sealed).map_err(sealing)? == before {
+                true => run(&client, sql!("note_swap"), &[&&tag[..], &sealed, &fresh]).await?,
+                false => 0,
+            }
+        }
+        _ => 0,
+    };
+    Ok(written == 1)
+}
+
 /// The same where a connection or transaction is there already.
 pub async fn write_note(
     base: &Base,

@@ -21,6 +21,8 @@ use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
 use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
+use crate::store::notes::Notes;
+use crate::store::orders::Orders;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Batch, Written};
@@ -381,7 +383,10 @@ impl Store for PostgresStore {
         self.watch()?;
         house::set_pause(&self.base, (kind, name), pause.as_ref(), person, now).await
     }
+}
 
+#[async_trait]
+impl Orders for PostgresStore {
     async fn post_command(&self, command: Command) -> Result<(), StoreError> {
         let watch = self.watch()?;
         house::post_command(&self.base, &command).await?;
@@ -402,7 +407,10 @@ impl Store for PostgresStore {
     async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError> {
         house::command_state(&self.base, id).await
     }
+}
 
+#[async_trait]
+impl Notes for PostgresStore {
     async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         house::note(&self.base, connection, key).await
     }
@@ -410,6 +418,17 @@ impl Store for PostgresStore {
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
         self.watch()?;
         house::set_note(&self.base, connection, key, value.as_deref()).await
+    }
+
+    async fn swap_note(
+        &self,
+        connection: &str,
+        key: &str,
+        before: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> Result<bool, StoreError> {
+        self.watch()?;
+        house::swap_note(&self.base, (connection, key), before.as_deref(), &value).await
     }
 }
 

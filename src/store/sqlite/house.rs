@@ -98,6 +98,20 @@ pub fn set_note(scene: &Scene<'_>, connection: &str, key: &str, value: Option<&[
     }
 }
 
+/// Writes a note where it is still as it was read.
+pub fn swap_note(
+    scene: &Scene<'_>,
+    (connection, key): (&str, &str),
+    before: Option<&[u8]>,
+    value: &[u8],
+) -> Stored<bool> {
+    let is_as_read = note(scene.connection, scene.keyring, connection, key)?.as_deref() == before;
+    if is_as_read {
+        set_note(scene, connection, key, Some(value))?;
+    }
+    Ok(is_as_read)
+}
+
 /// The pauses that hold.
 pub fn pauses(connection: &Connection, keyring: &Keyring, now: Timestamp) -> Stored<Vec<Pause>> {
     type Row = (String, String, Option<i64>, i64, Vec<u8>);

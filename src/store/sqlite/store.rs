@@ -21,6 +21,8 @@ use crate::store::contract::{
 use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
 use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
+use crate::store::notes::Notes;
+use crate::store::orders::Orders;
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::due::does_not_open;
 use crate::store::sealing::keys::{HOUSE, MandantKey};
@@ -508,7 +510,10 @@ impl Store for SqliteStore {
         self.write(move |scene| house::set_pause(scene, stage, (&kind, &name), pause.as_ref(), &person, now))
             .await
     }
+}
 
+#[async_trait]
+impl Orders for SqliteStore {
     async fn post_command(&self, command: Command) -> Result<(), StoreError> {
         let stage = self.stage;
         self.write(move |scene| house::post_command(scene, stage, &command)).await
@@ -525,7 +530,10 @@ impl Store for SqliteStore {
     async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError> {
         self.readers.ask(move |db, _| house::command_state(db, id)).await
     }
+}
 
+#[async_trait]
+impl Notes for SqliteStore {
     async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let (connection, key) = (connection.to_owned(), key.to_owned());
         self.readers.read(move |db, keyring| house::note(db, keyring, &connection, &key)).await
@@ -534,6 +542,17 @@ impl Store for SqliteStore {
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
         let (connection, key) = (connection.to_owned(), key.to_owned());
         self.write(move |scene| house::set_note(scene, &connection, &key, value.as_deref())).await
+    }
+
+    async fn swap_note(
+        &self,
+        connection: &str,
+        key: &str,
+        before: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> Result<bool, StoreError> {
+        let (connection, key) = (connection.to_owned(), key.to_owned());
+        self.write(move |scene| house::swap_note(scene, (&connection, &key), before.as_deref(), &value)).await
     }
 }
 

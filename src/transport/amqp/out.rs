@@ -31,26 +31,22 @@ pub struct AmqpDestination {
 }
 
 impl AmqpDestination {
-    /// The destination of one partner.
+    /// The destination of one partner, which shares the publisher of its connection.
     pub fn new(
         name: &str,
-        written: &serde_json::Value,
+        (settings, publisher): (&Settings, &Arc<Publisher>),
         channel: &Channel,
         around: &Surroundings,
     ) -> Result<AmqpDestination, BuildError> {
-        let settings: Settings = settings::read(name, written)?;
-        let settings = settings.below(&around.config);
-        let own: ChannelSettings = settings::read(name, &channel.settings)?;
-        let (width, max_body) = (settings.width, settings.max_body);
         Ok(AmqpDestination {
             connection: name.to_owned(),
             partner: channel.partner.clone(),
-            channel: own,
-            publisher: Publisher::shared(name, written, settings, around),
+            channel: settings::read(name, &channel.settings)?,
+            publisher: publisher.clone(),
             spool: around.spool.clone(),
             clock: around.clock.clone(),
-            width,
-            max_body,
+            width: settings.width,
+            max_body: settings.max_body,
         })
     }
 

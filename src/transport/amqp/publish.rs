@@ -5,9 +5,8 @@
 //! confirm comes next on its channel, and RabbitMQ confirms others in between. With one message per channel the return,
 //! the confirm and an error that ends the channel belong to that message and to no other.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -19,7 +18,6 @@ use super::link::{Direction, Link, Pauses};
 use super::settings::Settings;
 use crate::clock::Tick;
 use crate::telemetry::parts::{Failing, Parts, Turn};
-use crate::transport::ids::sha256_hex;
 use crate::transport::port::{SendError, Surroundings};
 
 /// A message to be published.
@@ -56,25 +54,10 @@ struct Live {
     idle: Mutex<Vec<Channel>>,
 }
 
-static PUBLISHERS: LazyLock<Mutex<HashMap<String, Weak<Publisher>>>> = LazyLock::new(Mutex::default);
-
 impl Publisher {
-    /// The publisher of a connection with these settings: the same for all its partners and over reloads.
-    pub fn shared(
-        name: &str,
-        written: &serde_json::Value,
-        settings: Settings,
-        around: &Surroundings,
-    ) -> Arc<Publisher> {
-        let folder = &around.config;
-        // As a hash: a password is among what is written.
-        let key = sha256_hex(format!("{name}\n{}\n{written}", folder.display()).as_bytes());
-        let mut publishers = PUBLISHERS.lock().unwrap_or_else(PoisonError::into_inner);
-        publishers.retain(|_, publisher| publisher.strong_count() > 0);
-        if let Some(publisher) = publishers.get(&key).and_then(Weak::upgrade) {
-            return publisher;
-        }
-        let publisher = Arc::new(Publisher {
+    /// The publisher of a connection. It calls nobody before something is to be published.
+    pub fn new(name: &str, settings: Settings, around: &Surroundings) -> Publisher {
+        Publisher {
             name: name.to_owned(),
             parts: around.parts.clone(),
             failing: AtomicBool::new(false),
@@ -85,9 +68,7 @@ impl Publisher {
                 rests: None,
             }),
             settings,
-        });
-        publishers.insert(key, Arc::downgrade(&publisher));
-        publisher
+        }
     }
 
     /// Publishes one message and waits for its confirm.

@@ -15,6 +15,25 @@ pub const MESSAGES: &str = "/v1/nachrichten/";
 /// Where the mailbox is.
 pub const MAILBOX: &str = "/v1/postfach";
 
+/// Why a route cannot have a path; `None` where it can.
+pub fn refuses(path: &str) -> Option<&'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_part = |part: &str| !part.is_empty() && !part.starts_with('.') && part.chars().all(plain);
+    let parts = path.strip_prefix('/').filter(|_| path.len() <= 200);
+    if !parts.is_some_and(|parts| parts.split('/').all(is_part)) {
+        return Some("this is no path; write such as `/v1/lieferungen`: letters, digits, `-`, `_`, `.`");
+    }
+    // Where the door answers by itself.
+    let is_below = |own: &str| {
+        let rest = path.strip_prefix(own.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    [MESSAGES, MAILBOX]
+        .into_iter()
+        .any(is_below)
+        .then_some("under this path partners ask for what is theirs (messages, mailbox); write another one")
+}
+
 /// The answer to a delivery; where its document goes by message, without that.
 pub fn of_verdict(mut verdict: Verdict, by_message: bool) -> Response {
     let applied = by_message && verdict.reply.take().is_some();

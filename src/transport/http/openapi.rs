@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::openapi_mailbox;
-use crate::transport::port::HttpBinding;
+use crate::transport::port::binding::HttpBinding;
 
 /// The document as it was made last: anybody may ask for it, as often as he likes.
 #[derive(Default)]

@@ -25,7 +25,7 @@ use super::wishes::{idempotency_key, prefers_message, traceparent};
 use crate::envelope::{Envelope, Evidence, Head};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::ids::{by_key, fresh_id};
-use crate::transport::port::HttpBinding;
+use crate::transport::port::binding::HttpBinding;
 
 /// Where the description of all paths is.
 pub const OPENAPI: &str = "/openapi.json";

@@ -11,13 +11,21 @@ pub mod trouble;
 
 use std::sync::Arc;
 
-use crate::transport::port::{self, Entry};
-use crate::transport::settings::{check, schema_of};
+use crate::transport::caller::Around;
+use crate::transport::port::binding::Bindings;
+use crate::transport::port::{
+    self, BuildError, Channel, Connection, Destination, Entry, Source, Surroundings,
+};
+use crate::transport::settings::{check, read, schema_of};
+use api::Api;
+use link::Link;
+use login::Login;
 use settings::{ChannelSettings, Settings, further, further_of_channel, spots};
 
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "ddatabox",
+    binding: Bindings::Listed,
     answers: None,
     sends: true,
     collected: false,
@@ -28,8 +36,43 @@ pub const ENTRY: Entry = Entry {
     folders: port::no_folders,
     spots,
     schema: schema_of::<Settings>,
-    source: |_, _, _| Ok(None),
-    destination: |name, written, channel, around| {
-        Ok(Some(Arc::new(out::DdataboxDestination::new(name, written, channel, around)?)))
-    },
+    open: |name, written, around| Ok(Arc::new(DdataboxConnection::open(name, written, around)?)),
 };
+
+/// A connection: all that is sent by it goes by one login, and so by one token at a time.
+struct DdataboxConnection {
+    name: String,
+    settings: Settings,
+    api: Arc<Api>,
+}
+
+impl DdataboxConnection {
+    fn open(
+        name: &str,
+        written: &serde_json::Value,
+        around: &Surroundings,
+    ) -> Result<DdataboxConnection, BuildError> {
+        let broken = |text: String| BuildError { connection: name.to_owned(), text };
+        let mut settings: Settings = read(name, written)?;
+        settings.ca = settings.ca.map(|ca| around.config.join(ca));
+        let link = Link::open(name, &settings, Around::of(around)).map_err(broken)?;
+        let login = Login::of(name, &settings, around.notes.clone());
+        let login = login.ok_or_else(|| broken("write `user` or `refresh-token`".to_owned()))?;
+        Ok(DdataboxConnection { name: name.to_owned(), settings, api: Arc::new(Api { link, login }) })
+    }
+}
+
+impl Connection for DdataboxConnection {
+    fn source(&self, _: &Surroundings) -> Result<Option<Arc<dyn Source>>, BuildError> {
+        Ok(None)
+    }
+
+    fn destination(
+        &self,
+        channel: &Channel,
+        around: &Surroundings,
+    ) -> Result<Option<Arc<dyn Destination>>, BuildError> {
+        let shared = (&self.settings, &self.api);
+        Ok(Some(Arc::new(out::DdataboxDestination::new(&self.name, shared, channel, around)?)))
+    }
+}

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::rig::{Rig, stop};
 use crate::transport_broker::{Proxy, USER, emptied, shared};
-use crate::transport_support::{House, eventually, start};
+use crate::transport_support::{House, eventually, source_of, start};
 
 /// The engine's door; cuts the line right after the first commit, before the source can acknowledge.
 struct Cutting {
@@ -78,7 +78,7 @@ async fn a_line_cut_between_commit_and_acknowledgement_has_one_effect() {
     });
     let mut around = House::new().around(Clock::real());
     around.intake = cutting.clone();
-    let source = start((ENTRY.source)("broker", &settings, &around).unwrap().unwrap());
+    let source = start(source_of(&ENTRY, "broker", &settings, &around).unwrap().unwrap());
     let client = broker.client(USER).await;
     client.exists_soon("in.register").await;
     let properties = |id: &str| {

@@ -79,7 +79,7 @@ impl Troubled {
         }
     }
 
-    fn sound(&self, call: &str) {
+    pub(super) fn sound(&self, call: &str) {
         let breaks =
             self.breaks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_deref() == Some(call);
         assert!(!breaks, "a fault of the program, on purpose");
@@ -142,6 +142,11 @@ impl Recovery for Troubled {
 
 #[async_trait]
 impl Store for Troubled {
+    async fn woken(&self) {
+        self.sound("woken");
+        self.inner.woken().await
+    }
+
     async fn begin_run(&self) -> Result<u64, StoreError> {
         self.inner.begin_run().await
     }
@@ -331,31 +336,6 @@ impl Store for Troubled {
     ) -> Result<(), StoreError> {
         self.inner.set_pause(kind, name, pause, person, now).await
     }
-
-    async fn post_command(&self, command: Command) -> Result<(), StoreError> {
-        self.inner.post_command(command).await
-    }
-
-    async fn take_commands(&self, limit: usize) -> Result<Vec<Command>, StoreError> {
-        self.sound("take_commands");
-        self.inner.take_commands(limit).await
-    }
-
-    async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError> {
-        self.inner.end_command(id, state).await
-    }
-
-    async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError> {
-        self.inner.command_state(id).await
-    }
-
-    async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.inner.note(connection, key).await
-    }
-
-    async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
-        self.inner.set_note(connection, key, value).await
-    }
 }
 
 #[async_trait]
@@ -496,6 +476,7 @@ impl Mailboxes for Troubled {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Overdue>, StoreError> {
+        self.sound("overdue");
         self.inner.overdue(mailboxes, now, limit).await
     }
 }

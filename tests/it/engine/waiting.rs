@@ -180,6 +180,7 @@ fn timers(rig: &Rig, engine: &Engine) -> (Stop, tokio::task::JoinHandle<()>) {
         mailboxes: ports,
         parts: Default::default(),
         reached: Default::default(),
+        ops: Default::default(),
         clock: rig.clock.clone(),
         stage: Stage::Test,
         data: rig.folder.path().to_owned(),

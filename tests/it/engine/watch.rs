@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use drehscheibe::engine::watch::spawn;
 use drehscheibe::envelope::Inbound;
+use drehscheibe::transport::mailbox::of_lease;
 use drehscheibe::transport::port::Intake;
 
 use super::far::Does;
@@ -21,6 +22,8 @@ const TASKS: &[(&str, &str)] = &[
     ("following", "next_look"),
     ("resume", "resume"),
     ("commands", "take_commands"),
+    ("others", "woken"),
+    ("mailboxes", "overdue"),
     ("figures", "under_way"),
     ("retention", "retain"),
     ("rekey", "rekey"),
@@ -33,6 +36,10 @@ async fn each_task_that_breaks_makes_the_process_unready_and_lets_it_drain() {
     for (part, call) in TASKS {
         let mut rig = Rig::new(fast(1.0)).await;
         rig.settings.in_flight = 8;
+        if *part == "mailboxes" {
+            // Somebody has to have one.
+            rig.set.destinations.insert("postfach:leser".to_owned(), of_lease(Duration::from_secs(10)));
+        }
         let troubled = rig.troubled();
         *troubled.breaks.lock().unwrap() = Some(*call);
         let engine = rig.engine();

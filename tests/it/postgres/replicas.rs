@@ -439,3 +439,93 @@ async fn each_replica_is_known_as_one_of_the_house_and_by_a_copy_of_the_database
     let said = cluster.asked(1, &["status"]).await;
     assert!(said["house"].as_str().unwrap().starts_with("does not run"), "{said}");
 }
+
+/// Replicas whose files are not the same, as while new ones are rolled out: what one's files have newly stays where it is, whatever those of the
+/// other one lack, which follows the apply and starts anew with them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_files_of_one_replica_have_no_other_one_with_older_files_takes_away() {
+    const TOKEN_NEW: &str = "token-des-neuen-jugendamts-0123456789";
+    let Some(mut cluster) = Cluster::start(2).await else { return };
+    let config = cluster.replicas[1].config.clone();
+    let rewrite = |file: &str, from: &str, to: &str| {
+        let written = fs::read_to_string(config.join(file)).unwrap();
+        assert!(written.contains(from), "{file}: {from}");
+        fs::write(config.join(file), written.replacen(from, to, 1)).unwrap();
+    };
+    // An office is admitted that the other one's files do not know, with a mailbox of which they do not know either.
+    rewrite(
+        "connections.yaml",
+        "connections:\n",
+        "connections:\n  postfach: { kind: mailbox, lease: 10s }\n",
+    );
+    rewrite(
+        "partners.yaml",
+        "  kita-portal-nord:\n",
+        "  jugendamt-neu:\n    name: Magistrat Bremerhaven (Jugendamt)\n    mandant: jugendamt-neu\n    groups: [jugendaemter]\n    \
+         identities: [\"jga:040120000000\"]\n    credentials: [{ bearer: { file: secrets/neu } }]\n    \
+         channels: { postfach: {} }\n    answers-by: postfach\n  kita-portal-nord:\n",
+    );
+    rewrite(
+        "tables/aemter.yaml",
+        "aemter:\n",
+        "aemter:\n  - { id: jugendamt-neu, name: Jugendamt Bremerhaven, gebiete: [ { ars: \"04012\" } ] }\n",
+    );
+    rewrite(
+        "tables/gemeinden.csv",
+        "040110000000;Bremen\n",
+        "040110000000;Bremen\n040120000000;Bremerhaven\n",
+    );
+    fs::write(config.join("secrets/neu"), TOKEN_NEW).unwrap();
+    let said = cluster.asked(1, &["routes", "apply", "--reason", "neues Jugendamt"]).await;
+    assert_eq!(said["state"], "done", "{said}");
+    // Whichever of the two took the order, the other one follows it with files that are others.
+    let others = "files are others than those that were applied";
+    let behind = || cluster.replicas.iter().any(|replica| replica.log().contains(others));
+    until("one of them follows with its own files", 60, behind).await;
+    for round in 0..2 {
+        // Time for two looks at what was taken away.
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        let wish = Wish {
+            jugendamt: "040120000000",
+            jugendamt_name: "Magistrat Bremerhaven (Jugendamt)",
+            ..Wish::plain(500 + round)
+        };
+        let body = eintragung(&wish).replace("<xfg:geburtsort>Bremen<", "<xfg:geburtsort>Bremerhaven<");
+        let url = |path: &str| format!("http://{}{path}", cluster.replicas[1].http);
+        let post = cluster.client.post(url("/v1/lieferungen")).bearer_auth(TOKEN_NEW).body(body);
+        let post =
+            post.header("content-type", "application/xml").header("idempotency-key", format!("neu-{round}"));
+        let answer = post.header("prefer", "respond-async").send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 202, "{text}\n{}", cluster.replicas[1].log());
+        let mut id = None;
+        for _ in 0..600 {
+            let page = cluster.client.get(url("/v1/postfach")).bearer_auth(TOKEN_NEW).send().await.unwrap();
+            let page: Value = serde_json::from_str(&page.text().await.unwrap()).unwrap();
+            id = page["nachrichten"][0]["id"].as_str().map(str::to_owned);
+            if id.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let id =
+            id.unwrap_or_else(|| panic!("its mailbox stays, round {round}\n{}", cluster.replicas[1].log()));
+        let fetched = cluster.client.post(url(&format!("/v1/postfach/{id}/abholung"))).bearer_auth(TOKEN_NEW);
+        let fetched = fetched.send().await.unwrap();
+        assert_eq!(fetched.status(), 200);
+        let receipt = fetched.headers()["abholung"].clone();
+        let closed = cluster.client.post(url(&format!("/v1/postfach/{id}/empfang"))).bearer_auth(TOKEN_NEW);
+        assert_eq!(closed.header("abholung", receipt).send().await.unwrap().status(), 200);
+        let parked = cluster.asked(1, &["parked", "list"]).await;
+        assert_eq!(parked["sends"].as_array().map(Vec::len), Some(0), "{parked}");
+        if round == 0 {
+            // Once more: it starts anew, with the files that it has.
+            cluster.replicas[0].running.kill();
+            let old = cluster.replicas[0].config.clone();
+            cluster.replicas[0].running = cluster.stage.start_of(&old);
+            cluster.until_ready(0).await;
+        }
+    }
+    let draining = cluster.asked(1, &["routes", "draining"]).await;
+    assert_eq!(draining.as_array().map(Vec::len), Some(0), "{draining}");
+}

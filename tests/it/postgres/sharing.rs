@@ -8,6 +8,7 @@ use drehscheibe::envelope::Stage;
 use drehscheibe::register::bestand::Bestand;
 use drehscheibe::store::contract::{Command, Committed, Entry, Store};
 use drehscheibe::store::duty::{Ask, Duties, Duty, Taken};
+use drehscheibe::store::orders::Orders;
 use tokio_postgres::Client;
 use uuid::Uuid;
 

@@ -18,6 +18,8 @@ use drehscheibe::route::compiled::Compiled;
 use drehscheibe::route::fault::Faults;
 use drehscheibe::route::menus::Menus;
 use drehscheibe::route::text_file::TextFile;
+use drehscheibe::transport::apart::{apart, no_destination, no_source};
+use drehscheibe::transport::port::binding::Bindings;
 use drehscheibe::transport::port::{self, Answers};
 use drehscheibe::xml::gate::Document;
 use drehscheibe::xoev::contract::{Answering, Detected, Known, Reader, Standards, WriteError};
@@ -125,6 +127,7 @@ fn required(settings: &Value, needed: &[&str], known: &[&str]) -> Vec<(String, S
 const fn transport(word: &'static str, answers: Option<Answers>, sends: bool) -> port::Entry {
     port::Entry {
         word,
+        binding: Bindings::Listed,
         answers,
         sends,
         collected: false,
@@ -135,14 +138,14 @@ const fn transport(word: &'static str, answers: Option<Answers>, sends: bool) ->
         folders: drehscheibe::transport::port::no_folders,
         spots: drehscheibe::transport::port::no_spots,
         schema: || json!({ "type": "object", "properties": {} }),
-        source: |_, _, _| Ok(None),
-        destination: |_, _, _, _| Ok(None),
+        open: |name, written, _| apart(name, written, no_source, no_destination),
     }
 }
 
 /// The transports.
 pub const TRANSPORTS: &[port::Entry] = &[
     port::Entry {
+        binding: Bindings::Paths { refuses: drehscheibe::transport::http::answer::refuses },
         check: |settings| required(settings, &["listen"], &["ops"]),
         schema: || {
             json!({
@@ -161,7 +164,7 @@ pub const TRANSPORTS: &[port::Entry] = &[
         spots: drehscheibe::transport::port::no_spots,
         ..transport("callback", None, true)
     },
-    transport("timer", Some(Answers::ByMessage), false),
+    port::Entry { binding: Bindings::Names, ..transport("timer", Some(Answers::ByMessage), false) },
 ];
 
 struct NoReader;

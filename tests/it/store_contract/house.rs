@@ -69,6 +69,24 @@ pub async fn notes_and_breakers_are_kept(house: &dyn House) {
     assert_eq!(store.note("d", "k").await.unwrap().as_deref(), Some(&b"two"[..]));
     store.set_note("c", "k", None).await.unwrap();
     assert_eq!(store.note("c", "k").await.unwrap(), None);
+    // What is compared is written by the first only, and never over what somebody else wrote.
+    let swap = async |before: Option<&[u8]>, value: &[u8]| {
+        store.swap_note("c", "k", before.map(<[u8]>::to_vec), value.to_vec()).await.unwrap()
+    };
+    assert!(!swap(Some(b"none"), b"one").await);
+    assert_eq!(store.note("c", "k").await.unwrap(), None);
+    assert!(swap(None, b"one").await);
+    assert!(!swap(None, b"two").await);
+    assert!(!swap(Some(b"two"), b"three").await);
+    assert!(swap(Some(b"one"), b"two").await);
+    let swap = &swap;
+    let all = (0..8u8).map(|n| async move { swap(Some(b"two"), &[n]).await });
+    let won = futures_util::future::join_all(all).await;
+    let winner = won.iter().position(|won| *won).unwrap() as u8;
+    assert_eq!(won.iter().filter(|won| **won).count(), 1, "of those that read the same one writes");
+    assert_eq!(store.note("c", "k").await.unwrap(), Some(vec![winner]));
+    assert_eq!(store.note("d", "k").await.unwrap().as_deref(), Some(&b"two"[..]));
+    store.set_note("c", "k", None).await.unwrap();
     assert_eq!(store.breakers().await.unwrap(), std::slice::from_ref(&breaker));
     let closed = Breaker { failures: 0, open_until: None, ..breaker };
     store.set_breaker(closed.clone()).await.unwrap();
@@ -111,7 +129,7 @@ pub async fn essence_is_equal_for_equal_work(house: &dyn House) {
     let sent_after_retry = store.essence().await.unwrap();
     assert_ne!(one, sent_after_retry);
     let second = tempfile::tempdir().unwrap();
-    let open_second = drehscheibe::store::BACK_ENDS.iter().find(|(name, _)| *name == "sqlite").unwrap().1;
+    let open_second = drehscheibe::store::BACK_ENDS.iter().find(|row| row.name == "sqlite").unwrap().open;
     let master = secrecy::SecretBox::new(Box::new([5; 32]));
     let other = open_second(&Lies::Folder(second.path().to_owned()), Stage::Test, master, false).unwrap();
     let mut entry = work("one");

@@ -23,6 +23,9 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 /// Longest token that is kept, octets.
 const LONGEST: usize = 16 * 1024;
 
+/// A note as it was read; none where nothing was kept yet.
+type Note = Option<Vec<u8>>;
+
 enum Way {
     /// A technical user.
     User { name: String, password: SecretString },
@@ -42,8 +45,8 @@ pub struct Login {
 #[derive(Default)]
 struct Held {
     token: Option<(SecretString, Timestamp)>,
-    /// What was exchanged and is not kept in the store yet.
-    unkept: Option<SecretString>,
+    /// What was exchanged and is not kept in the store yet, with the note in whose place it belongs.
+    unkept: Option<(Note, SecretString)>,
 }
 
 /// What is kept: of which consent it comes, so that a new one takes its place.
@@ -100,12 +103,13 @@ impl Login {
     /// Exchanges what a consent gave, or what came of it.
     async fn exchanged(&self, link: &Link, first: &SecretString, held: &mut Held) -> Result<Given, Trouble> {
         let of = sha256_hex(first.expose_secret().as_bytes());
-        if let Some(unkept) = held.unkept.take() {
-            self.keep(&of, unkept, held).await?;
+        if let Some((before, unkept)) = held.unkept.take() {
+            self.keep(&of, (before, unkept), held).await?;
         }
         let mut tried: Option<SecretString> = None;
         loop {
-            let known = self.kept(&of).await?.unwrap_or_else(|| first.clone());
+            let note = self.note().await?;
+            let known = kept(note.as_deref(), &of).unwrap_or_else(|| first.clone());
             if tried.as_ref().is_some_and(|tried| tried.expose_secret() == known.expose_secret()) {
                 return Err(Trouble::Login(
                     "the consent that was given for the house is used up or withdrawn; have it given anew, and write `refresh-token`",
@@ -115,7 +119,7 @@ impl Login {
             match self.ask(link, &pairs).await {
                 Ok(mut given) => {
                     if let Some(next) = given.refresh.take() {
-                        self.keep(&of, next, held).await?;
+                        self.keep(&of, (note, next), held).await?;
                     }
                     return Ok(given);
                 }
@@ -126,20 +130,25 @@ impl Login {
         }
     }
 
-    async fn kept(&self, of: &str) -> Result<Option<SecretString>, Trouble> {
-        let note = self.notes.note(&self.connection, NOTE).await.map_err(|_| Trouble::Ours)?;
-        let kept = note.and_then(|note| serde_json::from_slice::<Kept>(&note).ok());
-        Ok(kept.filter(|kept| kept.of == of).map(|kept| kept.token.into()))
+    async fn note(&self) -> Result<Note, Trouble> {
+        self.notes.note(&self.connection, NOTE).await.map_err(|_| Trouble::Ours)
     }
 
-    /// Keeps what was exchanged; the one before is worth nothing any more, so it is not let go until that is done.
-    async fn keep(&self, of: &str, token: SecretString, held: &mut Held) -> Result<(), Trouble> {
+    /// Keeps what was exchanged in the place of what it came of; the one before is worth nothing any more, so it is not let go until that is
+    /// done. Where another process has kept something since, that counts: its exchange came later or is as good.
+    async fn keep(
+        &self,
+        of: &str,
+        (before, token): (Note, SecretString),
+        held: &mut Held,
+    ) -> Result<(), Trouble> {
         let kept = Kept { of: of.to_owned(), token: token.expose_secret().to_owned() };
         let note = serde_json::to_vec(&kept).map_err(|_| Trouble::Ours)?;
-        match self.notes.set_note(&self.connection, NOTE, Some(note)).await {
-            Ok(()) => Ok(()),
+        let swapped = self.notes.swap_note(&self.connection, NOTE, before.clone(), note).await;
+        match swapped {
+            Ok(_) => Ok(()),
             Err(_) => {
-                held.unkept = Some(token);
+                held.unkept = Some((before, token));
                 Err(Trouble::Ours)
             }
         }
@@ -154,6 +163,12 @@ impl Login {
         });
         given(reply.await?.json.unwrap_or_default(), link.now())
     }
+}
+
+/// What a note holds of this consent.
+fn kept(note: Option<&[u8]>, of: &str) -> Option<SecretString> {
+    let kept = serde_json::from_slice::<Kept>(note?).ok()?;
+    (kept.of == of).then(|| kept.token.into())
 }
 
 fn refused(trouble: Trouble) -> Trouble {

@@ -14,13 +14,10 @@ use uuid::Uuid;
 
 use super::api::{Api, NewShare, Node, Share, Upload};
 use super::handle::Handle;
-use super::link::Link;
-use super::login::Login;
 use super::settings::{ChannelSettings, Settings};
 use super::trouble::Trouble;
 use crate::envelope::{Envelope, Part};
 use crate::seal::key::random;
-use crate::transport::caller::Around;
 use crate::transport::port::{
     After, Attempt, BuildError, Channel, Destination, Follow, Followed, Forgetful, Progress, Proof, Receipt,
     SendError, Spool, Surroundings, Withdrawal,
@@ -76,7 +73,7 @@ struct Keep {
 
 /// One receiver of letters by one dDataBox.
 pub struct DdataboxDestination {
-    api: Api,
+    api: Arc<Api>,
     channel: ChannelSettings,
     partner: String,
     spool: Arc<dyn Spool>,
@@ -87,23 +84,16 @@ pub struct DdataboxDestination {
 }
 
 impl DdataboxDestination {
-    /// The destination of a partner.
+    /// The destination of a partner, by the login that its connection has.
     pub fn new(
         name: &str,
-        written: &serde_json::Value,
+        (settings, api): (&Settings, &Arc<Api>),
         channel: &Channel,
         around: &Surroundings,
     ) -> Result<DdataboxDestination, BuildError> {
-        let broken = |text: String| BuildError { connection: name.to_owned(), text };
-        let mut settings: Settings = written_settings::read(name, written)?;
-        settings.ca = settings.ca.map(|ca| around.config.join(ca));
-        let own: ChannelSettings = written_settings::read(name, &channel.settings)?;
-        let link = Link::open(name, &settings, Around::of(around)).map_err(broken)?;
-        let login = Login::of(name, &settings, around.notes.clone());
-        let login = login.ok_or_else(|| broken("write `user` or `refresh-token`".to_owned()))?;
         Ok(DdataboxDestination {
-            api: Api { link, login },
-            channel: own,
+            api: api.clone(),
+            channel: written_settings::read(name, &channel.settings)?,
             partner: channel.partner.clone(),
             spool: around.spool.clone(),
             chunk: settings.chunk * 1024,
