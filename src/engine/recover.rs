@@ -254,21 +254,4 @@ mod tests {
             }
         }
     }
-
-    #[tokio::test]
-    async fn who_waits_at_the_gate_goes_on_when_it_opens() {
-        let gate = Arc::new(Gate::default());
-        gate.opened().await;
-        assert_eq!(gate.refuse(), Ok(()));
-        gate.close();
-        assert!(gate.refuse().is_err_and(|busy| busy.retry_after == RETRY));
-        let waiting = tokio::spawn({
-            let gate = gate.clone();
-            async move { gate.opened().await }
-        });
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        gate.open();
-        waiting.await.unwrap();
-    }
 }
