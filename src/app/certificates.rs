@@ -2,20 +2,21 @@
 //! holds. Read anew at each look, because files are replaced while the house runs. Trusts none, and shows no name that stands in one.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use serde_json::Value;
+use zeroize::Zeroizing;
 
-use crate::config;
 use crate::route::compiled::Compiled;
 use crate::telemetry::parts::Turn;
+use crate::transport::watched;
 use crate::trust::certificate::Certificate;
 
+use super::named_files::{self, As};
 use super::place::Place;
 
 /// Days before its end at which a person is called, the first one first.
@@ -32,11 +33,22 @@ pub struct Named {
     pub by: String,
     /// The partner whose it is or by whose channel it is named.
     pub partner: Option<String>,
-    /// Whether we show it ourselves.
-    pub ours: bool,
-    /// Whether the partner shows it.
-    pub theirs: bool,
+    /// Whose it is to replace.
+    pub whose: Whose,
     path: PathBuf,
+}
+
+/// Whose a certificate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whose {
+    /// Ours, and we show it.
+    Shown,
+    /// Ours of before: it is shown to nobody, so that it is over costs nothing.
+    Former,
+    /// Ours to keep, such as authorities.
+    Ours,
+    /// A far end's, which shows it or is encrypted for.
+    FarEnd,
 }
 
 /// How near its end a certificate is; the later the worse.
@@ -103,6 +115,9 @@ impl Seen {
     /// What to do about it.
     pub fn next(&self) -> &'static str {
         match (self.turn, self.ours) {
+            (Turn::FarEnd, _) if self.partner.is_none() => {
+                "ask who runs the far end for the new one, name it beside the old one, apply"
+            }
             (Turn::FarEnd, _) => "ask the partner for the new one, name it beside the old one, apply",
             (_, true) => "put the new certificate and its key into the same files; they count within seconds",
             _ => "put the new authority into the same file, beside the old one until nobody needs that",
@@ -126,61 +141,36 @@ fn near(from: Timestamp, until: Timestamp, now: Timestamp) -> Near {
 pub fn named(place: &Place, compiled: &Compiled) -> Vec<Named> {
     let config = &place.config;
     let mut found = BTreeMap::new();
-    let mut add = |by: String, partner: Option<&str>, (ours, theirs): (bool, bool), path: PathBuf| {
+    let mut add = |by: String, partner: Option<&str>, whose: Whose, path: PathBuf| {
         let partner = partner.map(str::to_owned);
-        found.entry((by.clone(), path.clone())).or_insert(Named { by, partner, ours, theirs, path });
+        found.entry((by.clone(), path.clone())).or_insert(Named { by, partner, whose, path });
     };
-    let takes = compiled.sources.iter().map(|source| (&source.connection, &source.settings));
-    let sends = compiled.destinations.iter().map(|wanted| (&wanted.connection, &wanted.settings));
-    // Each connection is looked at once, whatever number of partners it leads to.
-    let connections: BTreeMap<&String, &Value> = takes.chain(sends).collect();
-    for (connection, settings) in connections {
-        walk(config, settings, &mut Vec::new(), &mut |key, ours, path| {
-            add(format!("connection {connection}, {key}"), None, (ours, false), path);
-        });
-    }
-    for wanted in &compiled.destinations {
-        let partner = &wanted.channel.partner;
-        walk(config, &wanted.channel.settings, &mut Vec::new(), &mut |key, ours, path| {
-            add(format!("channel {}, {key}", wanted.key()), Some(partner.as_str()), (ours, false), path);
-        });
+    for one in named_files::named(config, compiled) {
+        let named_files::Named { connection, partner, key, role, path } = one;
+        let by = match &partner {
+            Some(partner) => format!("channel {connection}:{partner}, {key}"),
+            None => format!("connection {connection}, {key}"),
+        };
+        let whose = match role {
+            As::Certificate => Whose::Shown,
+            As::Former => Whose::Former,
+            As::Listed => Whose::FarEnd,
+            As::Key | As::Other => Whose::Ours,
+        };
+        add(by, partner.as_deref(), whose, path);
     }
     for (partner, path) in &compiled.certificates {
         add(
             format!("partner {partner}, certificate {path}"),
             Some(partner),
-            (false, true),
+            Whose::FarEnd,
             config.join(path),
         );
     }
     for (name, path) in compiled.stage.store_access.iter().filter(|(name, _)| *name == "ca") {
-        add(format!("store, {name}"), None, (false, false), config.join(path.expose_secret()));
+        add(format!("store, {name}"), None, Whose::Ours, config.join(path.expose_secret()));
     }
     found.into_values().collect()
-}
-
-/// Whatever leads to a file that holds a certificate is one, whichever transport names it; we show one that stands beside its key.
-fn walk(config: &Path, settings: &Value, keys: &mut Vec<String>, add: &mut dyn FnMut(String, bool, PathBuf)) {
-    match settings {
-        Value::Object(fields) => {
-            let with_key = fields.contains_key("key");
-            for (name, value) in fields {
-                keys.push(name.clone());
-                match value {
-                    Value::String(written) => {
-                        let path = config.join(written);
-                        if path.is_file() {
-                            add(keys.join("."), with_key && name == "certificate", path);
-                        }
-                    }
-                    value => walk(config, value, keys, add),
-                }
-                keys.pop();
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|value| walk(config, value, keys, add)),
-        _ => {}
-    }
 }
 
 /// The certificates that a compiled stage names, at a moment.
@@ -192,10 +182,15 @@ pub fn of_stage(place: &Place, compiled: &Compiled, now: Timestamp) -> Vec<Seen>
 pub fn seen(named: &[Named], now: Timestamp) -> Vec<Seen> {
     let mut all = Vec::new();
     for one in named {
-        let Ok(text) = config::read_text(&one.path) else { continue };
-        let found: Vec<Certificate> = CertificateDer::pem_slice_iter(text.as_bytes())
+        // PEM, with keys or without, or DER as it is.
+        let Ok(octets) = watched::read(&one.path, "certificate") else { continue };
+        let octets = Zeroizing::new(octets);
+        let mut found: Vec<Certificate> = CertificateDer::pem_slice_iter(&octets)
             .filter_map(|der| Certificate::from_der(der.ok()?.to_vec().into()).ok())
             .collect();
+        if found.is_empty() {
+            found.extend(Certificate::from_der(octets.to_vec().into()));
+        }
         let several = found.len() > 1;
         for (at, certificate) in found.iter().enumerate() {
             let by = if several { format!("{} ({})", one.by, at + 1) } else { one.by.clone() };
@@ -207,9 +202,9 @@ pub fn seen(named: &[Named], now: Timestamp) -> Vec<Seen> {
                 sha256,
                 from,
                 until,
-                near: near(from, until, now),
-                ours: one.ours,
-                turn: if one.theirs { Turn::FarEnd } else { Turn::Ours },
+                near: if one.whose == Whose::Former { Near::Far } else { near(from, until, now) },
+                ours: one.whose == Whose::Shown,
+                turn: if one.whose == Whose::FarEnd { Turn::FarEnd } else { Turn::Ours },
             });
         }
     }

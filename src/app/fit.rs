@@ -34,7 +34,8 @@ pub enum Unfit {
     /// What everybody on the machine can read or change and must not, in a stage that is real.
     #[error("{}", .0.join("\n"))]
     Exposed(Vec<String>),
-    /// Places that meet: a tray in another partner's or in what is ours, one queue, mailbox or endpoint of two partners.
+    /// Places that meet (a tray in another partner's or in what is ours, one queue, mailbox or endpoint of two partners), and files that
+    /// connections and channels name and that cannot be used.
     #[error("{0}")]
     Meeting(Faults),
     /// A folder is missing; nothing else was looked at.
@@ -98,17 +99,27 @@ pub fn compile(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
     }
 }
 
+/// The same before it is applied: also what of the files cannot be used that connections and channels name. What runs keeps what worked, so a
+/// start and the other commands do not ask.
+pub fn checked(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
+    let fit = compile(place, now)?;
+    match spots::of_files(&place.config, &fit.compiled) {
+        found if found.is_empty() => Ok(fit),
+        found => Err(Unfit::Meeting(placed(&fit.files, found))),
+    }
+}
+
 /// Each with the place of the channel or connection that names it.
 fn placed(files: &Files, met: Vec<Met>) -> Faults {
     let collector = Collector::default();
     let parsed = |file: &TextFile| tree::parse(&file.text, collector.desk(&file.name, &file.text));
     let (connections, partners) = (parsed(&files.connections), parsed(&files.partners));
-    for Met { text, connection, partner } in met {
+    for Met { text, connection, partner, at } in met {
         let (file, root, path) = match partner {
             Some(partner) => {
-                (&files.partners, &partners, format!("/partners/{partner}/channels/{connection}"))
+                (&files.partners, &partners, format!("/partners/{partner}/channels/{connection}{at}"))
             }
-            None => (&files.connections, &connections, format!("/connections/{connection}")),
+            None => (&files.connections, &connections, format!("/connections/{connection}{at}")),
         };
         let at = root.as_ref().map(|root| root.locate(&path)).unwrap_or_default();
         collector.again(&file.name).fault(at, text);

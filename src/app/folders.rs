@@ -57,12 +57,17 @@ pub fn meeting(place: &Place, compiled: &Compiled) -> Vec<Met> {
         if let Some(own) = ours {
             let (said, what) = (one.said(), own.what);
             let text = format!("{said} meets {what}, which is ours alone; name a folder beside it");
-            found.push(Met { text, connection: one.connection.clone(), partner: None });
+            found.push(Met { text, connection: one.connection.clone(), partner: None, at: String::new() });
         }
         for other in &used[at + 1..] {
             if let Some(why) = meets(one, other) {
                 let text = format!("{} and {}: {why}", one.said(), other.said());
-                found.push(Met { text, connection: other.connection.clone(), partner: None });
+                found.push(Met {
+                    text,
+                    connection: other.connection.clone(),
+                    partner: None,
+                    at: String::new(),
+                });
             }
         }
     }

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::config;
-use crate::engine::core::Settings;
+use crate::engine::core::{Core, Settings};
 use crate::engine::points::Points;
 use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
@@ -194,6 +194,7 @@ impl House {
         let empty = empty_set(&fit.compiled, &fit.standards);
         let start = Start { store, clock: clock.clone(), points, set: Arc::new(empty), settings };
         let mut engine = Engine::start(start)?;
+        let mut begun = Begun(Some(engine.core.clone()));
         match recovering {
             None => {}
             Some(Recovering { lost: Some(lost), .. }) => engine.core.gate.close_for(lost),
@@ -237,6 +238,7 @@ impl House {
         engine.open_dispatch(Arc::new(Reload(shared.clone())));
         let follower = watch::spawn(&engine.core, "follow", follow::follow(shared.clone()));
         let watcher = watch::spawn(&engine.core, "watching", watching::watch(shared.clone()));
+        begun.0 = None;
         Ok(House { engine, follower, watcher, shared })
     }
 
@@ -259,6 +261,17 @@ impl House {
         // Said, not waited for without end: nothing that was acknowledged depends on it.
         if let Err(error) = core.store.close(CLOSE).await {
             tracing::warn!(cause = %error, "the store was not closed whole; the next start reads what its logs hold");
+        }
+    }
+}
+
+/// A start that is not whole yet. One that fails says why itself: its parts end with it, and none of them broke.
+struct Begun(Option<Arc<Core>>);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(core) = self.0.take() {
+            core.leaving.cancel();
         }
     }
 }

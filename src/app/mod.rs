@@ -4,6 +4,7 @@ pub mod orders;
 pub mod place;
 pub mod folders;
 mod spots;
+mod named_files;
 mod rights;
 pub mod fit;
 pub mod kept;

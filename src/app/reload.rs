@@ -36,7 +36,7 @@ impl Reload {
         let shared = &self.0;
         let place = shared.place.clone();
         let now = shared.around.clock.now();
-        let compiled = tokio::task::spawn_blocking(move || fit::compile(&place, Some(now)))
+        let compiled = tokio::task::spawn_blocking(move || fit::checked(&place, Some(now)))
             .await
             .map_err(|_| "compiling failed by an error of this program".to_owned())?;
         let fit = compiled.map_err(|unfit| format!("{unfit}; what runs goes on unchanged, see `check`"))?;

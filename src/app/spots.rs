@@ -1,12 +1,16 @@
 //! Whether places at far ends meet: two partners who are written to at one, so that each finds what is for the other, or a place that is written
 //! to and taken from, so that what we lay there comes back as somebody's delivery. Knows of a place only what its transport says; opens nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
 
 use crate::route::compiled::Compiled;
 use crate::transport::TRANSPORTS;
+use crate::transport::port::files::Looked;
 use crate::transport::port::no_spots;
-use crate::transport::port::spot::Spot;
+use crate::transport::port::spot::{AUTHORS, Spot};
 
 /// A place, and the connection by which it is reached.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,18 +36,55 @@ pub struct Met {
     pub connection: String,
     /// The partner in whose channel it is named, where it is.
     pub partner: Option<String>,
+    /// The path of its key within connection or channel; empty where the whole is meant.
+    pub at: String,
 }
 
 /// What is wrong; empty when nothing is.
 pub fn meeting(compiled: &Compiled) -> Vec<Met> {
-    let reached: Vec<Reached> = reached(compiled).into_iter().collect();
+    met(&reached(compiled).into_iter().collect::<Vec<_>>())
+}
+
+/// What is wrong with the files that connections and channels name, and with places that only these tell apart.
+pub fn of_files(config: &Path, compiled: &Compiled) -> Vec<Met> {
+    let look = |kind: &str| TRANSPORTS.iter().find(|entry| entry.word == kind).map(|entry| entry.files);
+    let sources = compiled.sources.iter().map(|of| (&of.connection, (&of.kind, &of.settings)));
+    let destinations = compiled.destinations.iter().map(|of| (&of.connection, (&of.kind, &of.settings)));
+    let connections: BTreeMap<&String, (&String, &Value)> = sources.chain(destinations).collect();
+    // A partner who only delivers has an account and is no destination.
+    let accounts = compiled.admission.accounts.iter();
+    let accounts = accounts.map(|of| ((&of.connection, Some(&of.partner)), Some(&of.settings)));
+    let sent = compiled.destinations.iter();
+    let sent = sent.map(|of| ((&of.connection, Some(&of.channel.partner)), Some(&of.channel.settings)));
+    let whole = connections.keys().map(|connection| ((*connection, None), None));
+    let all: BTreeMap<(&String, Option<&String>), Option<&Value>> =
+        whole.chain(accounts).chain(sent).collect();
+    let (mut found, mut places) = (Vec::new(), BTreeSet::new());
+    for ((connection, partner), channel) in all {
+        let Some((kind, settings)) = connections.get(connection) else { continue };
+        let Some(look) = look(kind) else { continue };
+        let channel = partner.map(String::as_str).zip(channel);
+        let Looked { faults, spots } = look((connection, settings), channel, config);
+        found.extend(faults.into_iter().map(|(at, text)| Met {
+            text,
+            connection: connection.clone(),
+            partner: partner.cloned(),
+            at,
+        }));
+        places.extend(spots.into_iter().map(|spot| Reached { spot, connection: connection.clone() }));
+    }
+    found.extend(met(&places.into_iter().collect::<Vec<_>>()));
+    found
+}
+
+fn met(reached: &[Reached]) -> Vec<Met> {
     let mut found = Vec::new();
     for (at, one) in reached.iter().enumerate() {
         for other in &reached[at + 1..] {
             if let Some(why) = meets(one, other) {
                 let text = format!("{} and {}: {why}", one.said(), other.said());
                 let (connection, partner) = (other.connection.clone(), other.spot.written.clone());
-                found.push(Met { text, connection, partner });
+                found.push(Met { text, connection, partner, at: String::new() });
             }
         }
     }
@@ -56,6 +97,9 @@ fn meets(one: &Reached, other: &Reached) -> Option<&'static str> {
         return None;
     }
     match (&here.written, &there.written) {
+        (Some(_), Some(_)) if here.key == AUTHORS => Some(
+            "what one of the two signs could be the other's, so nothing of either is taken; pin each with its own",
+        ),
         (Some(_), Some(_)) => {
             Some("each of the two partners would find what is for the other; give each a place of its own")
         }

@@ -135,10 +135,10 @@ pub enum Command {
         Exit code 1 when the server refuses, 2 when it is not reached."
     )]
     Xta(XtaCommand),
-    /// OSCI by hand: a small intermediary for tests, demonstrations and sandboxes.
+    /// OSCI by hand: send, fetch, look at a process card; and a small intermediary for tests, demonstrations and sandboxes.
     #[command(
         subcommand,
-        after_help = "Example:\n  drehscheibe osci intermediary --listen 127.0.0.1:8090 --folder sandbox --signature-cert i-sig.pem --signature-key i-sig.key --cipher-cert i-enc.pem --cipher-key i-enc.key"
+        after_help = "Examples:\n  drehscheibe osci laufzettel ID --connection intermed\n  drehscheibe osci intermediary --listen 127.0.0.1:8090 --folder sandbox --signature-cert i-sig.pem --signature-key i-sig.key --cipher-cert i-enc.pem --cipher-key i-enc.key"
     )]
     Osci(OsciCommand),
     /// Print the JSON Schema of a kind of file, for your editor.

@@ -12,7 +12,7 @@ use crate::route::{explain, show};
 /// Checks all files of a stage.
 pub fn run(global: &Global, args: &CheckArgs, out: &mut Output) -> Result<Exit, CliError> {
     let place = stage::place(global);
-    let fit = match fit::compile(&place, Some(Clock::real().now())) {
+    let fit = match fit::checked(&place, Some(Clock::real().now())) {
         Ok(fit) => fit,
         Err(fit::Unfit::Files(faults) | fit::Unfit::Meeting(faults)) => {
             out.lines(&show::render(&faults.faults, &[], false))?;

@@ -28,6 +28,8 @@ pub enum Kind {
     Http,
     /// The code of an exception of XTA.
     Xta,
+    /// The code of feedback or of a fault of OSCI.
+    Osci,
     /// The word with which a reader ends what it cannot process.
     Rueckgabe,
     /// An alarm.
@@ -36,8 +38,16 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds in the order in which they are listed.
-    pub const ALL: [Kind; 7] =
-        [Kind::Standard, Kind::Grund, Kind::Regel, Kind::Http, Kind::Xta, Kind::Rueckgabe, Kind::Alarm];
+    pub const ALL: [Kind; 8] = [
+        Kind::Standard,
+        Kind::Grund,
+        Kind::Regel,
+        Kind::Http,
+        Kind::Xta,
+        Kind::Osci,
+        Kind::Rueckgabe,
+        Kind::Alarm,
+    ];
 
     /// The heading, German as the catalogue is.
     pub fn heading(self) -> &'static str {
@@ -47,6 +57,7 @@ impl Kind {
             Kind::Regel => "Regeln der Pakete",
             Kind::Http => "Antworten der HTTP-Schnittstelle",
             Kind::Xta => "Ausnahmen von XTA",
+            Kind::Osci => "Rückmeldungen von OSCI",
             Kind::Rueckgabe => "Was ein Empfänger nicht verarbeiten kann",
             Kind::Alarm => "Alarme",
         }
@@ -116,6 +127,7 @@ struct File {
     grund: Vec<Entry>,
     http: Vec<Entry>,
     xta: Vec<Entry>,
+    osci: Vec<Entry>,
     rueckgabe: Vec<Entry>,
 }
 
@@ -148,6 +160,7 @@ static BUILT_IN: LazyLock<Vec<Explained>> = LazyLock::new(|| {
         .chain(of_kind(Kind::Grund, file.grund))
         .chain(of_kind(Kind::Http, file.http))
         .chain(of_kind(Kind::Xta, file.xta))
+        .chain(of_kind(Kind::Osci, file.osci))
         .chain(of_kind(Kind::Rueckgabe, file.rueckgabe))
         .chain(alarms)
         .collect()

@@ -66,7 +66,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Standards(command) => standards::run(global, command, out),
         Command::Explain(args) => explain::run(global, args, out),
         Command::Xta(command) => xta::run(global, &clock, command, out).await,
-        Command::Osci(command) => osci::run(&clock, command, out).await,
+        Command::Osci(command) => osci::run(global, &clock, command, out).await,
         Command::Schema(args) => schema::run(*args, out),
         Command::Status => status::run(global, &clock, out).await,
         Command::Messages(MessagesCommand::Original(args)) => {

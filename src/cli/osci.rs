@@ -12,8 +12,10 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
+use super::args::Global;
 use super::args_osci::OsciCommand;
 use super::exit::{CliError, Exit};
+use super::osci_by_hand;
 use super::output::Output;
 use crate::clock::Clock;
 use crate::transport::caller;
@@ -34,7 +36,12 @@ struct Served {
 }
 
 /// Runs a command.
-pub async fn run(clock: &Clock, command: &OsciCommand, out: &mut Output) -> Result<Exit, CliError> {
+pub async fn run(
+    global: &Global,
+    clock: &Clock,
+    command: &OsciCommand,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
     let usage = |text: String| CliError::Usage(text);
     let OsciCommand::Intermediary {
         listen,
@@ -44,10 +51,17 @@ pub async fn run(clock: &Clock, command: &OsciCommand, out: &mut Output) -> Resu
         cipher_cert,
         cipher_key,
         plain,
-    } = command;
+    } = command
+    else {
+        return osci_by_hand::run(global, command, out).await;
+    };
     let settings = KeySettings {
-        signature: KeyFiles { certificate: signature_cert.clone(), key: signature_key.clone() },
-        cipher: vec![KeyFiles { certificate: cipher_cert.clone(), key: cipher_key.clone() }],
+        signature: KeyFiles {
+            certificate: signature_cert.clone(),
+            key: signature_key.clone(),
+            password: None,
+        },
+        cipher: vec![KeyFiles { certificate: cipher_cert.clone(), key: cipher_key.clone(), password: None }],
         padding: Padding::default(),
     };
     let keys = osci_keys::read_once(&settings).map_err(|fault| usage(fault.to_string()))?;

@@ -1,10 +1,8 @@
 //! `xta`: by hand at an XTA server, of the stage or any other: list, fetch, send, ask for a report. It shows what its user asked for and no
 //! content, closes nothing unless told so, and sends nothing twice.
 
-use std::fs::DirBuilder;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -13,6 +11,7 @@ use serde_json::{Value, json};
 use super::args::Global;
 use super::args_xta::{At, XtaCommand};
 use super::exit::{CliError, Exit};
+use super::laid::{Made, ending, free};
 use super::output::{Output, moment};
 use super::stage;
 use crate::app::fit::{self, Fit};
@@ -164,26 +163,6 @@ async fn get(
     Ok(if whole.apart.is_some() { Exit::No } else { Exit::Ok })
 }
 
-/// The folders that were made for what is fetched.
-struct Made(Vec<PathBuf>);
-
-impl Made {
-    /// Makes a folder with what is missing above it.
-    fn folder(to: &Path) -> Result<Made, CliError> {
-        let missing = to.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
-        let missing = missing.map(Path::to_owned).collect();
-        DirBuilder::new().recursive(true).mode(0o700).create(to)?;
-        Ok(Made(missing))
-    }
-
-    /// Takes away what is still empty of them, the innermost first.
-    fn take_back(self) {
-        for folder in self.0 {
-            let _ = std::fs::remove_dir(folder);
-        }
-    }
-}
-
 /// The connection of the stage whose mailbox the arguments name: at the same server, as somebody who reads there.
 fn of_the_stage(fit: &Fit, at: &At) -> Option<String> {
     let host = |url: &str| {
@@ -225,25 +204,6 @@ fn laid(whole: &Whole, to: &Path) -> Result<Vec<Value>, CliError> {
         files.push(json!({ "file": path, "size": size, "sha256": sha256 }));
     }
     Ok(files)
-}
-
-/// A path of that name where nothing lies.
-fn free(folder: &Path, name: &str, ending: &str) -> PathBuf {
-    let of = |number: u32| match number {
-        1 => folder.join(format!("{name}.{ending}")),
-        _ => folder.join(format!("{name}-{number}.{ending}")),
-    };
-    (1..).map(of).find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| folder.join(name))
-}
-
-fn ending(content_type: &str) -> &'static str {
-    match content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "application/pdf" => "pdf",
-        "application/json" => "json",
-        "text/plain" => "txt",
-        kind if kind.ends_with("xml") => "xml",
-        _ => "bin",
-    }
 }
 
 fn media_type(path: &Path) -> &'static str {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::envelope::{Envelope, Lying, Verdict};
+use crate::rejection::Rejection;
 use crate::store::contract::Store;
 use crate::store::duty::Duty;
 use crate::transport::port::{Busy, DueTimers, Intake, Notes, Place};
@@ -56,6 +57,11 @@ impl Intake for Alone {
     async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy> {
         self.held()?;
         self.intake.set_apart(envelope, cause).await
+    }
+
+    async fn refuse(&self, envelope: Envelope, fault: Rejection) -> Result<Verdict, Busy> {
+        self.held()?;
+        self.intake.refuse(envelope, fault).await
     }
 }
 

@@ -62,6 +62,11 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         let denied = denied(ground, "absender fuer diesen eingang nicht zugelassen");
         return said(noted_as(denied, noted), objections);
     }
+    if let Some(fault) = ground.fault.clone() {
+        let objections = objecting::unread(&ground, None, &Outcome::of(Inbound::Rejected));
+        let refused = refused(ground, &partner, (first_plan, binding), None, vec![fault], bench);
+        return said(refused, objections);
+    }
     let limits = Limits { bytes: first_plan.limits.max_body, ..Limits::default() };
     let taken_in = bench.reader.take(ground.envelope.body.clone(), &limits, &*set.standards);
     let Taken { document, detected, read } = match taken_in {

@@ -16,6 +16,7 @@ use crate::clock::Tick;
 use crate::envelope::{Envelope, Inbound, Verdict};
 use crate::pipeline::step::Bench;
 use crate::plan::PlanSet;
+use crate::rejection::Rejection;
 use crate::store::contract::Keep;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
@@ -46,7 +47,7 @@ impl Reception {
 
     /// Runs a message that was waiting or is replayed; nobody waits for its verdict on an exchange.
     pub async fn resume(&self, envelope: Envelope, resume: Resume) -> Result<Verdict, Busy> {
-        let outcome = self.run(envelope.clone(), Some(resume.clone())).await;
+        let outcome = self.run(envelope.clone(), Some(resume.clone()), None).await;
         match &outcome {
             Ok(_) => self.forget_failures(&envelope.head.connection, &envelope.head.transport_id),
             Err(NoVerdict::Poisoned) if self.count_failure(&envelope) => {
@@ -57,7 +58,7 @@ impl Reception {
         outcome.map_err(Busy::from)
     }
 
-    async fn run(&self, mut envelope: Envelope, resumed: Option<Resume>) -> Judged {
+    async fn run(&self, mut envelope: Envelope, resumed: Option<Resume>, fault: Option<Rejection>) -> Judged {
         let core = &self.core;
         let began = Tick::now();
         if core.points.reach(Point::Received).is_err() || core.draining.is_cancelled() {
@@ -72,7 +73,7 @@ impl Reception {
         let (ticket, verdict) = ticket;
         let held =
             Arc::new(objecting::held(set.plans.iter().map(AsRef::as_ref), &core.pauses(), core.clock.now()));
-        let ground = Ground { held, ..Ground::new(envelope, set, resumed) };
+        let ground = Ground { held, fault, ..Ground::new(envelope, set, resumed) };
         let stopped = || NoVerdict::Busy(busy("the engine has stopped"));
         if core.ready.send(Task::Deliver(ground, ticket)).is_err() {
             return Err(stopped());
@@ -135,14 +136,14 @@ impl Reception {
     }
 }
 
-#[async_trait]
-impl Intake for Reception {
-    async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+impl Reception {
+    /// Runs a delivery to its commit; with a fault it is refused for that.
+    async fn take(&self, envelope: Envelope, fault: Option<Rejection>) -> Result<Verdict, Busy> {
         let (connection, transport_id) =
             (envelope.head.connection.clone(), envelope.head.transport_id.clone());
         metric::received(&connection);
         self.core.gate.refuse()?;
-        let outcome = self.run(envelope.clone(), None).await;
+        let outcome = self.run(envelope.clone(), None, fault).await;
         match &outcome {
             Ok(verdict) => {
                 self.forget_failures(&connection, &transport_id);
@@ -163,6 +164,17 @@ impl Intake for Reception {
         }
         let partner = envelope.head.partner.as_ref().map(|partner| partner.id.as_str());
         standing::again(&self.core, partner, outcome.map_err(Busy::from)?).await
+    }
+}
+
+#[async_trait]
+impl Intake for Reception {
+    async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        self.take(envelope, None).await
+    }
+
+    async fn refuse(&self, envelope: Envelope, fault: Rejection) -> Result<Verdict, Busy> {
+        self.take(envelope, Some(fault)).await
     }
 
     async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy> {

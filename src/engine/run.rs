@@ -30,6 +30,8 @@ pub struct Ground {
     pub set: Arc<PlanSet>,
     /// Set when it was waiting or is replayed.
     pub resumed: Option<Resume>,
+    /// Why its content could not be opened: it is refused before anybody reads it.
+    pub fault: Option<Rejection>,
     /// How often it was rerun on moved guards.
     pub reruns: u32,
     /// Since when deliveries of partners are held by a person.
@@ -124,7 +126,7 @@ impl Ground {
     /// Of a first run, while nobody holds deliveries.
     pub fn new(envelope: Envelope, set: Arc<PlanSet>, resumed: Option<Resume>) -> Ground {
         let (envelope, held) = (Arc::new(envelope), Arc::default());
-        Ground { envelope, set, resumed, reruns: 0, held, prior: Vec::new() }
+        Ground { envelope, set, resumed, fault: None, reruns: 0, held, prior: Vec::new() }
     }
 
     /// *Now* of this run: when it was received, or taken up again.

@@ -40,6 +40,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| check::<ChannelSettings>(written, settings::further_channel),
     folders: super::port::no_folders,
     spots: settings::spots,
+    files: super::port::files::none,
     schema: schema_of::<Settings>,
     open: |name, written, around| Ok(Arc::new(AmqpConnection::open(name, written, around)?)),
 };

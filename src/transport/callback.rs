@@ -44,6 +44,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| settings::check::<ChannelSettings>(written, further),
     folders: super::port::no_folders,
     spots,
+    files: super::port::files::none,
     schema: settings::schema_of::<Settings>,
     open: |name, written, _| {
         apart(name, written, no_source, |name, written, channel, around| {

@@ -48,6 +48,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| settings::check::<ChannelSettings>(written, further_of_channel),
     folders,
     spots: super::port::no_spots,
+    files: super::port::files::none,
     schema: settings::schema_of::<Settings>,
     open: |name, written, _| {
         apart(

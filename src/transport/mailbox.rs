@@ -27,6 +27,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| settings::check::<ChannelSettings>(written, |_, _| {}),
     folders: super::port::no_folders,
     spots: super::port::no_spots,
+    files: super::port::files::none,
     schema: settings::schema_of::<Settings>,
     open: |name, written, _| {
         apart(name, written, no_source, |name, written, _, _| {

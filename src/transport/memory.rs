@@ -29,6 +29,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| settings::check::<Settings>(written, |_, _| {}),
     folders: super::port::no_folders,
     spots: super::port::no_spots,
+    files: super::port::files::none,
     schema: settings::schema_of::<Settings>,
     open: |name, written, _| {
         apart(name, written, no_source, |_, _, _, _| Ok(Some(Arc::new(Sink::default()))))

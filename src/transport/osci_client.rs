@@ -2,11 +2,14 @@
 //! until they were received, and comes for what lies in its own mailbox. Never says anything in a dialog whose last answer it could not read,
 //! and never sends a delivery again of which it does not know what became of it.
 
+pub mod by_hand;
 pub mod cards;
 pub mod doctor;
+pub mod files;
 pub mod keeper;
 pub mod link;
 pub mod out;
+pub mod post;
 pub mod settings;
 pub mod trouble;
 
@@ -31,6 +34,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| check::<ChannelSettings>(written, further_of_channel),
     folders: port::no_folders,
     spots: settings::spots,
+    files: files::look,
     schema: schema_of::<Settings>,
     open: |name, written, _| {
         apart(

@@ -7,13 +7,17 @@ use jiff::Timestamp;
 
 use super::ids::sha256_hex;
 use super::osci::content::{self, Container, ContentFault, Item};
-use super::osci::envelope::{Envelope, Named, Standing};
+use super::osci::envelope::{Envelope as Opened, Named, Standing};
 use super::osci::open::Rules;
 use super::osci::report::Report;
 use super::osci_keys::Keys;
 use super::osci_trust::{Author, Known};
+use super::port::account::Bound;
+use super::port::{Busy, Intake};
+use crate::envelope::{Envelope, Verdict};
 use crate::mime::media::handed_on;
 use crate::mime::reader;
+use crate::rejection::{Fault, Rejection};
 use crate::xml::encryption::{Allowed, EncryptionFault};
 use crate::xml::limits;
 
@@ -21,6 +25,8 @@ use crate::xml::limits;
 const MOST: usize = 64;
 /// The largest business document.
 pub const DOCUMENT: usize = 8 << 20;
+/// The protocol id of the intermediary that signed an envelope.
+pub const INTERMEDIARY: &str = "osci.intermediary";
 /// So much of a part is written into the spool at a time.
 const PIECE: usize = 256 << 10;
 
@@ -33,6 +39,8 @@ pub struct Content {
     pub media_type: Option<String>,
     /// Its octets.
     pub octets: Bytes,
+    /// Whether an author who is pinned for its sender signed it.
+    pub signed: bool,
 }
 
 impl Content {
@@ -71,12 +79,42 @@ impl Gathered {
         intermediary: Option<String>,
     ) -> impl Iterator<Item = (String, String)> {
         let id = message_id.map(|id| ("osci.message-id", bounded(id)));
-        let intermediary = intermediary.map(|signer| ("osci.intermediary", signer));
+        let intermediary = intermediary.map(|signer| (INTERMEDIARY, signer));
         let authors = self.signers.iter().map(|signer| ("osci.author", signer.clone()));
         let times = self.times.iter().map(|time| ("osci.signing-time", bounded(time)));
         let all = id.into_iter().chain(intermediary).chain(authors).chain(times);
         all.map(|(name, value)| (name.to_owned(), value))
     }
+}
+
+/// Why contents are larger than what the routes take, where they are; the document comes first.
+pub fn too_large(bound: Option<&Bound>, contents: &[Content]) -> Option<String> {
+    let (document, parts) = contents.split_first()?;
+    let most = bound.map_or(DOCUMENT, |bound| bound.max_body.min(DOCUMENT));
+    if document.octets.len() > most {
+        let is = document.octets.len();
+        return Some(format!(
+            "its document has {is} octets and the routes here take {most}; have it sent smaller, or as an attachment"
+        ));
+    }
+    let most = bound.map_or(u64::MAX, |bound| bound.max_part);
+    let is = parts.iter().map(|part| part.octets.len() as u64).find(|is| *is > most)?;
+    Some(format!("an attachment of it has {is} octets and the routes here take {most}; have it sent smaller"))
+}
+
+/// What was verified of a delivery, for its evidence: `signed` whether an intermediary signed its envelope. Nothing that was not.
+pub fn verification(signed: bool, gathered: &Gathered) -> String {
+    let envelope = if signed { "signed by a pinned intermediary" } else { "unsigned" };
+    let many = gathered.contents.len();
+    let content = match gathered.contents.iter().filter(|content| content.signed).count() {
+        _ if many == 0 => "not opened".to_owned(),
+        0 => "unsigned; the intermediary vouches for its sender".to_owned(),
+        all if all == many => "signed by a pinned author".to_owned(),
+        some => format!(
+            "{some} of {many} signed by a pinned author; the intermediary vouches for the sender of the others"
+        ),
+    };
+    format!("osci; envelope {envelope}; content {content}")
 }
 
 /// Under which a delivery is known: by its sender and the id of its intermediary, as a hash, because that is foreign text.
@@ -132,6 +170,18 @@ impl Apart {
             Apart::Empty => "delivery without a content",
         }
     }
+
+    /// Hands it to the house: what our key fits and does not open is refused as what nobody can read, so that its sender learns of it; what is for
+    /// others, or nothing, a person looks at.
+    pub async fn handed(self, intake: &dyn Intake, envelope: Envelope) -> Result<Verdict, Busy> {
+        match self {
+            Apart::Undecryptable => {
+                let text = "Der Inhalt lässt sich mit dem Schlüssel, für den er verschlüsselt ist, nicht entschlüsseln.";
+                intake.refuse(envelope, Rejection::new(Fault::NotDecryptable, text)).await
+            }
+            Apart::ForOthers | Apart::Empty => intake.set_apart(envelope, self.cause()).await,
+        }
+    }
 }
 
 /// A delivery of which nothing is taken.
@@ -158,10 +208,14 @@ impl<'k> Bench<'k> {
     }
 
     /// Sender and contents of a delivery. `vouched`: somebody whom we trust signed its envelope, which names the sender.
-    pub fn found(&self, envelope: &Envelope<'_>, vouched: bool) -> Result<Found<'k>, Unfit> {
-        let stranger = || Unfit {
-            partner: None,
-            why: "its sender is none whose certificate is pinned with a partner".to_owned(),
+    pub fn found(&self, envelope: &Opened<'_>, vouched: bool) -> Result<Found<'k>, Unfit> {
+        let stranger = || {
+            let shared = envelope.certificates.iter().any(|named| self.known.is_shared(&named.certificate));
+            let why = match shared {
+                true => "the certificate of its sender is pinned with two partners: ours to mend",
+                false => "its sender is none whose certificate is pinned with a partner",
+            };
+            Unfit { partner: None, why: why.to_owned() }
         };
         let author = sender(&envelope.certificates, self.known).ok_or_else(stranger)?;
         let unfit = |why: String| Unfit { partner: vouched.then(|| author.partner.clone()), why };
@@ -253,7 +307,12 @@ fn walk(
                 if gathered.contents.len() >= MOST {
                     return Err("more than 64 contents");
                 }
-                gathered.contents.push(Content { name: name.or(id), media_type, octets });
+                gathered.contents.push(Content {
+                    name: name.or(id),
+                    media_type,
+                    octets,
+                    signed: inside.signed,
+                });
             }
         }
     }
@@ -277,6 +336,54 @@ fn counted(container: Standing<Container>, terms: &Terms<'_>, gathered: &mut Gat
                 }
             }
             (covered.into_inner(), counts)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_is_told_with_its_size() {
+        let content =
+            |size| Content { name: None, media_type: None, octets: Bytes::from(vec![0; size]), signed: true };
+        let bound = Bound { partners: Vec::new(), max_body: 10, max_part: 20 };
+        let told = |sizes: &[usize]| {
+            too_large(Some(&bound), &sizes.iter().map(|size| content(*size)).collect::<Vec<_>>())
+        };
+        assert_eq!((told(&[]), told(&[10, 20]), told(&[0, 20, 20])), (None, None, None));
+        assert!(told(&[11]).unwrap().starts_with("its document has 11 octets"), "{:?}", told(&[11]));
+        assert!(told(&[1, 2, 21]).unwrap().contains("21 octets and the routes here take 20"));
+        assert!(too_large(None, &[content(DOCUMENT + 1)]).is_some());
+        assert!(too_large(None, &[content(DOCUMENT), content(DOCUMENT + 1)]).is_none());
+    }
+
+    #[test]
+    fn evidence_says_what_was_verified_and_nothing_else() {
+        let content = |signed| Content { name: None, media_type: None, octets: Bytes::new(), signed };
+        for (envelope, contents, said) in [
+            (
+                true,
+                vec![true, true],
+                "osci; envelope signed by a pinned intermediary; content signed by a pinned author",
+            ),
+            (false, vec![true], "osci; envelope unsigned; content signed by a pinned author"),
+            (
+                true,
+                vec![false],
+                "osci; envelope signed by a pinned intermediary; content unsigned; the intermediary vouches for its sender",
+            ),
+            (
+                true,
+                vec![true, false],
+                "osci; envelope signed by a pinned intermediary; content 1 of 2 signed by a pinned author; \
+                 the intermediary vouches for the sender of the others",
+            ),
+            (true, vec![], "osci; envelope signed by a pinned intermediary; content not opened"),
+        ] {
+            let contents = contents.into_iter().map(content).collect();
+            assert_eq!(verification(envelope, &Gathered { contents, ..Gathered::default() }), said);
         }
     }
 }

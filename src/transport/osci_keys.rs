@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::osci::write::Profile;
+use super::settings::Secret;
 use super::watched::{Files, Named as File, Unreadable, Watched};
 use crate::clock::Tick;
-use crate::telemetry::parts::{Failing, Parts, Turn};
+use crate::telemetry::parts::{Failing, Parts, Speaker, Turn};
 use crate::trust::certificate::{Certificate, KeyKind};
 use crate::trust::decrypt::{Decrypter, KeyDecrypter};
 use crate::trust::keys::{self, KeyFault};
@@ -22,7 +24,7 @@ use crate::trust::scheme::Scheme;
 use crate::trust::sign::{KeySigner, Signer};
 
 /// How often the files are looked at for a change.
-const LOOK: Duration = Duration::from_secs(5);
+pub const LOOK: Duration = Duration::from_secs(5);
 
 /// Roles of the files of cipher keys; so many keys may be valid side by side.
 const CIPHER: [(&str, &str); 4] = [
@@ -34,13 +36,21 @@ const CIPHER: [(&str, &str); 4] = [
 const SIGNATURE: (&str, &str) = ("signature/certificate", "signature/key");
 
 /// A key and its certificate, as written.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KeyFiles {
     /// File with the certificate, PEM or DER.
     pub certificate: PathBuf,
-    /// PEM file with the private key: PKCS#8, PKCS#1 or SEC 1, without a password.
+    /// File with the private key: PEM (PKCS#8, PKCS#1 or SEC 1) without a password, or PKCS#12.
     pub key: PathBuf,
+    /// The password that opens `key`, where that is PKCS#12.
+    pub password: Option<Secret>,
+}
+
+impl KeyFiles {
+    fn password(&self) -> &str {
+        self.password.as_ref().map_or("", |password| password.0.expose_secret())
+    }
 }
 
 /// How RSA keys sign.
@@ -55,7 +65,7 @@ pub enum Padding {
 }
 
 /// The keys of the house, as written.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KeySettings {
     /// The key that signs.
@@ -96,7 +106,8 @@ pub fn check(settings: &KeySettings, at: &str, faults: &mut Vec<(String, String)
             .push((format!("{at}/cipher"), "must be at most four; leave out those that are over".to_owned()));
     }
     for (nth, files) in settings.cipher.iter().enumerate() {
-        if settings.cipher[..nth].contains(files) {
+        let same = |other: &KeyFiles| other.certificate == files.certificate && other.key == files.key;
+        if settings.cipher[..nth].iter().any(same) {
             faults.push((format!("{at}/cipher/{nth}"), "stands there already".to_owned()));
         }
     }
@@ -125,6 +136,50 @@ pub enum KeysFault {
     WrongUse(&'static str),
 }
 
+impl KeysFault {
+    /// The role of the file that it is about, which is the path of its key below `keys`.
+    fn role(&self) -> &'static str {
+        match self {
+            KeysFault::Unreadable(Unreadable(role))
+            | KeysFault::Unfit { role, .. }
+            | KeysFault::WrongUse(role) => role,
+        }
+    }
+
+    /// What is wrong, without the role.
+    fn what(&self) -> String {
+        match self {
+            KeysFault::Unreadable(_) => "cannot be read; check path and rights".to_owned(),
+            KeysFault::Unfit { fault, .. } => fault.to_string(),
+            KeysFault::WrongUse(_) => {
+                "is for another use; name a certificate whose key usage allows this one".to_owned()
+            }
+        }
+    }
+}
+
+/// What of the files cannot be used: the key that names each, below `at`, and its path with what is wrong.
+pub fn unfit(settings: &KeySettings, at: &str, config: &Path) -> Vec<(String, String)> {
+    let absolute = settings.clone().below(config);
+    let pairs = std::iter::once((SIGNATURE, &settings.signature, &absolute.signature));
+    let ciphers = CIPHER.into_iter().zip(&settings.cipher).zip(&absolute.cipher);
+    let pairs = pairs.chain(ciphers.map(|((roles, written), files)| (roles, written, files)));
+    let mut faults = Vec::new();
+    for (roles, written, files) in pairs {
+        let own = files;
+        let named = [(roles.0, files.certificate.clone()), (roles.1, files.key.clone())];
+        let made = Files::read(&named).map_err(KeysFault::from).and_then(|files| match roles == SIGNATURE {
+            true => signing(&files, own.password()).map(drop),
+            false => opening(&files, roles, own.password()).map(drop),
+        });
+        if let Err(fault) = made {
+            let path = if fault.role() == roles.0 { &written.certificate } else { &written.key };
+            faults.push((format!("{at}/{}", fault.role()), format!("{}: {}", path.display(), fault.what())));
+        }
+    }
+    faults
+}
+
 /// One key that opens.
 struct Opener {
     certificate: Certificate,
@@ -151,8 +206,18 @@ impl Keys {
 
     /// The certificate for which others are to encrypt.
     pub fn cipher(&self) -> &Certificate {
+        self.former(0)
+    }
+
+    /// How many keys open.
+    pub fn count(&self) -> usize {
+        self.openers.len()
+    }
+
+    /// The certificate of the key of this number, from 0: that for which others are to encrypt, then those of before.
+    pub fn former(&self, nth: usize) -> &Certificate {
         // There is one: the settings say so, and so does `make`.
-        &self.openers[0].certificate
+        &self.openers[nth.min(self.openers.len() - 1)].certificate
     }
 
     /// All keys that open.
@@ -177,14 +242,15 @@ impl Keys {
 fn pair(
     files: &Files,
     (certificate, key): (&'static str, &'static str),
+    password: &str,
 ) -> Result<(keys::PrivateKey, Certificate), KeysFault> {
-    let read = |role| {
+    let read = |role, password| {
         let octets = files.of(role).unwrap_or_default();
-        keys::read(octets, "").map_err(|fault| KeysFault::Unfit { role, fault })
+        keys::read(octets, password).map_err(|fault| KeysFault::Unfit { role, fault })
     };
     let unfit = |role, fault| KeysFault::Unfit { role, fault };
-    let own = read(key)?.keys.into_iter().next().ok_or(unfit(key, KeyFault::Empty))?;
-    let all = read(certificate)?.certificates;
+    let own = read(key, password)?.keys.into_iter().next().ok_or(unfit(key, KeyFault::Empty))?;
+    let all = read(certificate, "")?.certificates;
     if all.is_empty() {
         return Err(unfit(certificate, KeyFault::Empty));
     }
@@ -192,28 +258,37 @@ fn pair(
     Ok((own, found.ok_or(unfit(certificate, KeyFault::NotThisCertificate))?))
 }
 
-fn make(files: &Files, settings: &KeySettings) -> Result<Keys, KeysFault> {
-    let (own, certificate) = pair(files, SIGNATURE)?;
+/// The key that signs.
+fn signing(files: &Files, password: &str) -> Result<KeySigner, KeysFault> {
+    let (own, certificate) = pair(files, SIGNATURE, password)?;
     if !certificate.may_sign() {
         return Err(KeysFault::WrongUse(SIGNATURE.0));
     }
-    let scheme = match (certificate.key(), settings.padding) {
+    KeySigner::new(&own, certificate).map_err(|fault| KeysFault::Unfit { role: SIGNATURE.1, fault })
+}
+
+/// A key that opens.
+fn opening(files: &Files, roles: (&'static str, &'static str), password: &str) -> Result<Opener, KeysFault> {
+    let (own, certificate) = pair(files, roles, password)?;
+    if !certificate.may_encrypt() {
+        return Err(KeysFault::WrongUse(roles.0));
+    }
+    let key = KeyDecrypter::new(&own).map_err(|fault| KeysFault::Unfit { role: roles.1, fault })?;
+    Ok(Opener { certificate, key })
+}
+
+fn make(files: &Files, settings: &KeySettings) -> Result<Keys, KeysFault> {
+    let signer = signing(files, settings.signature.password())?;
+    let scheme = match (signer.certificate().key(), settings.padding) {
         (KeyKind::P384 | KeyKind::BrainpoolP384, _) => Scheme::EcdsaSha384,
         (KeyKind::P256 | KeyKind::BrainpoolP256, _) => Scheme::EcdsaSha256,
         (_, Padding::Pss) => Scheme::RsaPssSha256,
         (_, Padding::Pkcs1) => Scheme::RsaPkcs1Sha256,
     };
-    let signer =
-        KeySigner::new(&own, certificate).map_err(|fault| KeysFault::Unfit { role: SIGNATURE.1, fault })?;
-    let mut openers = Vec::with_capacity(settings.cipher.len());
-    for (roles, _) in CIPHER.iter().zip(&settings.cipher) {
-        let (own, certificate) = pair(files, *roles)?;
-        if !certificate.may_encrypt() {
-            return Err(KeysFault::WrongUse(roles.0));
-        }
-        let key = KeyDecrypter::new(&own).map_err(|fault| KeysFault::Unfit { role: roles.1, fault })?;
-        openers.push(Opener { certificate, key });
-    }
+    let ciphers = CIPHER.iter().zip(&settings.cipher);
+    let openers: Vec<Opener> = ciphers
+        .map(|(roles, own)| opening(files, *roles, own.password()))
+        .collect::<Result<_, KeysFault>>()?;
     match openers.is_empty() {
         true => Err(KeysFault::Unfit { role: CIPHER[0].1, fault: KeyFault::Empty }),
         false => Ok(Keys { signer, openers, scheme }),
@@ -228,21 +303,23 @@ pub fn read_once(settings: &KeySettings) -> Result<Keys, KeysFault> {
 /// The keys that hold now.
 pub struct Keyring {
     part: String,
+    /// What it said goes with it: after a reload another one is there.
+    says: Speaker,
     watched: Watched<Keys, KeysFault>,
     looked: Mutex<Tick>,
 }
 
 impl Keyring {
     /// Reads them for the first time; paths are absolute.
-    pub fn open(connection: &str, settings: KeySettings) -> Result<Keyring, KeysFault> {
+    pub fn open(connection: &str, settings: KeySettings, parts: &Parts) -> Result<Keyring, KeysFault> {
         let files = settings.files();
         let watched = Watched::open(files, Box::new(move |files, _| make(files, &settings)))?;
         let (part, looked) = (format!("osci keys {connection}"), Mutex::new(Tick::now()));
-        Ok(Keyring { part, watched, looked })
+        Ok(Keyring { part, says: parts.speaker(), watched, looked })
     }
 
     /// What holds now, looked at anew where that was some time ago. Blocks for as long as reading the files does.
-    pub fn current(&self, parts: &Parts) -> Arc<Keys> {
+    pub fn current(&self) -> Arc<Keys> {
         let due = {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
             let due = looked.elapsed() >= LOOK;
@@ -254,12 +331,12 @@ impl Keyring {
         if due {
             match self.watched.reload() {
                 Ok(fresh) => {
-                    parts.runs(&self.part);
+                    self.says.gone(&self.part);
                     if fresh {
                         tracing::info!(part = self.part, "new keys in use");
                     }
                 }
-                Err(fault) => parts.fails(
+                Err(fault) => self.says.fails(
                     &self.part,
                     Failing {
                         cause: fault.to_string(),
@@ -273,8 +350,8 @@ impl Keyring {
     }
 
     /// Nobody is to wait any more for what is said of them.
-    pub fn gone(&self, parts: &Parts) {
-        parts.gone(&self.part);
+    pub fn gone(&self) {
+        self.says.takes_back();
     }
 }
 
@@ -287,6 +364,10 @@ pub fn terms(what: &str, certificate: &Certificate, now: Timestamp) -> (bool, St
 
 /// What `doctor` says of the keys of the house: whether each is fit.
 pub fn told_of_keys(name: &str, keys: KeySettings, (config, now): (&Path, Timestamp)) -> Vec<(bool, String)> {
+    let faults = unfit(&keys, "keys", config);
+    if !faults.is_empty() {
+        return faults.into_iter().map(|(at, text)| (false, format!("{name}: {at} {text}"))).collect();
+    }
     match read_once(&keys.below(config)) {
         Ok(keys) => {
             let certificates = keys.certificates();

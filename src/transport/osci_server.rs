@@ -5,11 +5,14 @@
 pub mod answer;
 pub mod deliver;
 pub mod doctor;
+pub mod files;
 pub mod judge;
 pub mod recipient;
 pub mod request;
 pub mod settings;
+pub mod strangers;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -17,7 +20,7 @@ use async_trait::async_trait;
 
 use super::apart::{apart, no_destination};
 use super::http::HttpSource;
-use super::osci_keys::Keyring;
+use super::osci_keys::{Keyring, LOOK};
 use super::osci_trust::{Book, PinSettings, further_of_pins};
 use super::port::binding::Bindings;
 use super::port::{self, Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
@@ -39,6 +42,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| check::<PinSettings>(written, further_of_pins),
     folders: port::no_folders,
     spots: port::no_spots,
+    files: files::look,
     schema: schema_of::<Settings>,
     open: |name, written, _| {
         apart(
@@ -55,7 +59,14 @@ pub struct OsciSource {
     name: String,
     settings: Arc<Settings>,
     around: Surroundings,
-    source: tokio::sync::OnceCell<HttpSource>,
+    opened: tokio::sync::OnceCell<Opened>,
+}
+
+/// What stands once the keys could be read.
+struct Opened {
+    listener: HttpSource,
+    ring: Arc<Keyring>,
+    book: Arc<Book>,
 }
 
 impl OsciSource {
@@ -70,47 +81,78 @@ impl OsciSource {
             name: name.to_owned(),
             settings: Arc::new(settings),
             around: around.clone(),
-            source: tokio::sync::OnceCell::new(),
+            opened: tokio::sync::OnceCell::new(),
         })
     }
 
     /// The address it listens on, as soon as it does.
     pub async fn bound(&self) -> Option<SocketAddr> {
-        self.source().await.ok()?.bound().await
+        self.opened().await.ok()?.listener.bound().await
     }
 
     /// The listener; made when the keys can be read, which a start may have to wait for.
-    async fn source(&self) -> Result<&HttpSource, SourceError> {
-        self.source
+    async fn opened(&self) -> Result<&Opened, SourceError> {
+        self.opened
             .get_or_try_init(|| async {
                 let (name, keys) = (self.name.clone(), self.settings.keys.clone().below(&self.around.config));
-                let opened = tokio::task::spawn_blocking(move || Keyring::open(&name, keys)).await;
+                let parts = self.around.parts.clone();
+                let opened = tokio::task::spawn_blocking(move || Keyring::open(&name, keys, &parts)).await;
                 let broken = |text: String| SourceError::Broken(format!("connection {}: {text}", self.name));
                 let ring = opened
                     .map_err(|_| broken("its keys cannot be read".to_owned()))?
                     .map_err(|fault| broken(format!("keys/{fault}")))?;
-                let book = Book::new(&self.name, self.settings.intermediaries.clone(), &self.around);
+                let book = Book::new(
+                    &self.name,
+                    self.settings.intermediaries.clone(),
+                    &self.around.config,
+                    &self.around.parts,
+                );
                 let (ring, book, settings) = (Arc::new(ring), Arc::new(book), self.settings.clone());
+                let material = (ring.clone(), book.clone());
                 let routes = Arc::new(move |door| {
-                    let recipient = Recipient::new(door, settings.clone(), ring.clone(), book.clone());
-                    request::router(Arc::new(recipient))
+                    let (ring, book) = material.clone();
+                    request::router(Arc::new(Recipient::new(door, settings.clone(), ring, book)))
                 });
                 let listener = self.settings.listener();
-                Ok(HttpSource::serving(&self.name, listener, &self.around, axum::Router::new(), routes))
+                let listener =
+                    HttpSource::serving(&self.name, listener, &self.around, axum::Router::new(), routes);
+                Ok(Opened { listener, ring, book })
             })
             .await
+    }
+
+    /// Looks at the files also where nobody delivers: what cannot be used is told before the next delivery comes.
+    async fn watch(&self, opened: &Opened) -> Infallible {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let (ring, book) = (opened.ring.clone(), opened.book.clone());
+            let admission = self.around.doors.admission();
+            let looked = tokio::task::spawn_blocking(move || {
+                ring.current();
+                book.known(&admission);
+            });
+            // Where the look itself failed the next one may not.
+            let _ = looked.await;
+        }
     }
 }
 
 #[async_trait]
 impl Source for OsciSource {
     fn leave(&self) {
-        if let Some(source) = self.source.get() {
-            source.leave();
+        if let Some(opened) = self.opened.get() {
+            opened.listener.leave();
         }
     }
 
     async fn run(&self, stop: Stop) -> Result<(), SourceError> {
-        self.source().await?.run(stop).await
+        let opened = self.opened().await?;
+        let ended = tokio::select! {
+            ended = opened.listener.run(stop) => ended,
+            never = self.watch(opened) => match never {},
+        };
+        opened.ring.gone();
+        opened.book.gone();
+        ended
     }
 }

@@ -5,24 +5,21 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::osci_keys::terms;
+use super::osci_keys::{LOOK, terms};
+use super::port::Admission;
 use super::port::account::Account;
-use super::port::{Admission, Surroundings};
+use super::port::spot::{AUTHORS, Spot, exact};
 use super::watched;
 use crate::clock::Tick;
-use crate::telemetry::parts::{Failing, Parts, Turn};
+use crate::telemetry::parts::{Failing, Parts, Speaker, Turn};
 use crate::trust::certificate::Certificate;
 use crate::trust::keys::{self, KeyFault};
 use crate::trust::path::{Anchors, Revocation, Untrusted, Use};
-
-/// How often the files are looked at for a change.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// What may be received although it proves less; nothing of it unless it is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -137,6 +134,30 @@ impl Known {
         self.intermediaries.iter().find(|known| known.signs(certificate, now).is_ok())
     }
 
+    /// The partners that have a certificate to sign with that another one has as well.
+    fn shared(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for (at, one) in self.authors.iter().enumerate() {
+            for other in &self.authors[at + 1..] {
+                for certificate in
+                    one.pinned.signing.iter().filter(|certificate| other.pinned.has(certificate))
+                {
+                    let fingerprint = &certificate.fingerprint()[..16];
+                    let (one, other) = (&one.partner, &other.partner);
+                    all.push(format!(
+                        "certificate {fingerprint} is pinned with two partners: {one}, {other}"
+                    ));
+                }
+            }
+        }
+        all
+    }
+
+    /// Whether more than one partner has this certificate to sign with.
+    pub fn is_shared(&self, certificate: &Certificate) -> bool {
+        self.authors.iter().filter(|author| author.pinned.has(certificate)).count() > 1
+    }
+
     /// The one partner that has this certificate to sign with; `None` of nobody, or of more than one.
     pub fn author(&self, certificate: &Certificate) -> Option<&Author> {
         let mut having = self.authors.iter().filter(|author| author.pinned.has(certificate));
@@ -163,8 +184,71 @@ pub fn further_of_pins(pins: &PinSettings, faults: &mut Vec<(String, String)>) {
     check_files(&pins.cipher, "/cipher", faults);
 }
 
+/// What a certificate is pinned for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// Signing.
+    Signs,
+    /// Being encrypted for.
+    Reads,
+}
+
+/// What of files with pinned certificates cannot be used: the key that names each, and its path with what is wrong.
+pub fn unfit(files: &[PathBuf], (at, pin): (&str, Pin), config: &Path) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (nth, path) in files.iter().enumerate() {
+        let fits = |one: &Certificate| match pin {
+            Pin::Signs => one.may_sign(),
+            Pin::Reads => one.may_encrypt(),
+        };
+        let cause = match read(&config.join(path)) {
+            Ok(certificates) if certificates.iter().any(fits) => continue,
+            Ok(_) => "is for another use; name a certificate whose key usage allows this one".to_owned(),
+            Err(cause) => cause,
+        };
+        faults.push((format!("{at}/{nth}"), format!("{}: {cause}", path.display())));
+    }
+    faults
+}
+
+/// The same of an intermediary.
+pub fn unfit_intermediary(written: &IntermediarySettings, at: &str, config: &Path) -> Vec<(String, String)> {
+    let mut faults = unfit(&written.signature, (&format!("{at}/signature"), Pin::Signs), config);
+    faults.extend(unfit(&written.cipher, (&format!("{at}/cipher"), Pin::Reads), config));
+    faults
+}
+
+/// The same of a partner's channel.
+pub fn unfit_channel(settings: &serde_json::Value, config: &Path) -> Vec<(String, String)> {
+    let Ok(pins) = Pins::deserialize(settings) else { return Vec::new() };
+    let mut faults = unfit(&pins.authors, ("/authors", Pin::Signs), config);
+    faults.extend(unfit(&pins.cipher, ("/cipher", Pin::Reads), config));
+    faults
+}
+
+/// By which certificates a partner is known at a connection: no two partners by one.
+pub fn authors(
+    connection: &str,
+    (partner, settings): (&str, &serde_json::Value),
+    config: &Path,
+) -> Vec<Spot> {
+    let Ok(pins) = Pins::deserialize(settings) else { return Vec::new() };
+    let mut spots = Vec::new();
+    for path in &pins.authors {
+        for one in read(&config.join(path)).unwrap_or_default() {
+            spots.push(Spot {
+                at: exact(&format!("osci author {} {connection}", one.fingerprint())),
+                said: format!("the certificate in {}", path.display()),
+                key: AUTHORS,
+                written: Some(partner.to_owned()),
+            });
+        }
+    }
+    spots
+}
+
 /// Reads a file with certificates, PEM or DER.
-fn read(path: &Path) -> Result<Vec<Certificate>, String> {
+pub fn read(path: &Path) -> Result<Vec<Certificate>, String> {
     let octets = watched::read(path, "certificate").map_err(|fault| fault.to_string())?;
     let file = keys::read(&octets, "").map_err(|fault| fault.to_string())?;
     match file.certificates.is_empty() {
@@ -185,19 +269,25 @@ pub struct Book {
     connection: String,
     config: PathBuf,
     intermediaries: Vec<IntermediarySettings>,
-    parts: Parts,
+    /// What it said goes with it: after a reload another one is there.
+    says: Speaker,
     files: Mutex<HashMap<PathBuf, Vec<Certificate>>>,
     held: Mutex<Option<Held>>,
 }
 
 impl Book {
     /// The book of a connection.
-    pub fn new(connection: &str, intermediaries: Vec<IntermediarySettings>, around: &Surroundings) -> Book {
+    pub fn new(
+        connection: &str,
+        intermediaries: Vec<IntermediarySettings>,
+        config: &Path,
+        parts: &Parts,
+    ) -> Book {
         Book {
             connection: connection.to_owned(),
-            config: around.config.clone(),
+            config: config.to_owned(),
             intermediaries,
-            parts: around.parts.clone(),
+            says: parts.speaker(),
             files: Mutex::default(),
             held: Mutex::default(),
         }
@@ -247,8 +337,10 @@ impl Book {
             authors.push(Author { partner: account.partner.clone(), pinned });
         }
         self.files.lock().unwrap_or_else(PoisonError::into_inner).retain(|path, _| used.contains(path));
+        let known = Known { intermediaries, authors };
+        unread.extend(known.shared());
         self.say(&unread);
-        Known { intermediaries, authors }
+        known
     }
 
     /// The certificates of a file; where it cannot be read those that it had before, and why.
@@ -266,21 +358,23 @@ impl Book {
     fn say(&self, unread: &[String]) {
         let part = format!("osci certificates {}", self.connection);
         match unread {
-            [] => self.parts.runs(&part),
+            [] => self.says.gone(&part),
             [first, rest @ ..] => {
                 let cause = match rest.len() {
                     0 => first.clone(),
                     more => format!("{first}; and {more} more"),
                 };
-                let next = "put usable files in place; until then what was read before holds".to_owned();
-                self.parts.fails(&part, Failing { cause, next, turn: Turn::Ours });
+                let next =
+                    "put usable files in place, each partner's own; until then what was read before holds"
+                        .to_owned();
+                self.says.fails(&part, Failing { cause, next, turn: Turn::Ours });
             }
         }
     }
 
     /// Nobody is to wait any more for what is said of it.
     pub fn gone(&self) {
-        self.parts.gone(&format!("osci certificates {}", self.connection));
+        self.says.takes_back();
     }
 }
 

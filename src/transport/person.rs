@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |_| vec![(String::new(), NO_CONNECTION.to_owned())],
     folders: super::port::no_folders,
     spots: super::port::no_spots,
+    files: super::port::files::none,
     schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
     open: |name, written, _| apart(name, written, no_source, no_destination),
 };

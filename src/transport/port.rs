@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod binding;
+pub mod files;
 pub mod left;
 pub mod mailbox;
 pub mod reach;
@@ -57,6 +58,9 @@ pub trait Intake: Send + Sync {
 
     /// Commits a delivery that cannot be opened into quarantine; an empty body means that only hash and size are kept.
     async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy>;
+
+    /// Refuses a delivery whose content cannot be opened here, as its route refuses what nobody can read.
+    async fn refuse(&self, envelope: Envelope, fault: crate::rejection::Rejection) -> Result<Verdict, Busy>;
 }
 
 /// Why a source ended.
@@ -530,6 +534,8 @@ pub struct Entry {
     pub folders: fn(settings: &serde_json::Value, channel: Option<&Channel>) -> Vec<Claimed>,
     /// Places at far ends that a connection takes from, or a partner's channel by it lays into: see [`spot::Spot`].
     pub spots: fn(settings: &serde_json::Value, channel: Option<&Channel>) -> Vec<spot::Spot>,
+    /// Looks into the files that a connection, or a partner's channel by it, names: what of them cannot be used, and which places they name.
+    pub files: files::Look,
     /// JSON Schema of the settings of a connection.
     pub schema: fn() -> serde_json::Value,
     /// Opens a connection.

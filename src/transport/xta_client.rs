@@ -42,6 +42,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| check::<ChannelSettings>(written, further_of_channel),
     folders: port::no_folders,
     spots: settings::spots,
+    files: port::files::none,
     schema: schema_of::<Settings>,
     open: |name, written, _| {
         apart(

@@ -42,6 +42,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| check::<AccountSettings>(written, |_, _| {}),
     folders: port::no_folders,
     spots: port::no_spots,
+    files: port::files::none,
     schema: schema_of::<Settings>,
     open: |name, written, _| {
         apart(

@@ -10,6 +10,7 @@ use clap::Parser;
 use drehscheibe::cli::args::Cli;
 use drehscheibe::cli::codes::{self, Kind};
 use drehscheibe::rejection::{Fault, Rejection, UNQUOTED};
+use drehscheibe::transport::osci::fault;
 use drehscheibe::transport::port::mailbox::{REFUSED, Reason};
 use drehscheibe::transport::xta::fault::Problem;
 use serde_json::Value;
@@ -145,6 +146,34 @@ fn every_code_of_xta_is_explained_and_no_other() {
         (0..=u16::MAX).filter_map(Problem::of).map(|problem| problem.code).collect();
     assert!(given.len() > 10, "{given:?}");
     assert_eq!(given, explained(Kind::Xta));
+}
+
+#[test]
+fn every_code_of_osci_is_explained_and_no_other() {
+    let given: BTreeSet<String> = fault::codes().map(|code| format!("{code:04}")).collect();
+    assert_eq!(given, explained(Kind::Osci));
+    // Whatever number a room of OSCI names as a code is one of them.
+    let mut files = Vec::new();
+    sources(&root().join("src/transport"), &mut files);
+    let of_osci = |file: &&PathBuf| file.to_string_lossy().contains("/osci");
+    let mut named = BTreeSet::new();
+    for file in files.iter().filter(of_osci) {
+        let text = source(file);
+        for number in
+            text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.len() == 4)
+        {
+            if number.bytes().all(|octet| octet.is_ascii_digit()) && number.starts_with('9') {
+                named.insert(number.to_owned());
+            }
+        }
+    }
+    // Ends of ranges, which are no codes.
+    for end in ["9799", "9999"] {
+        named.remove(end);
+    }
+    assert!(named.len() > 20 && named.is_subset(&given), "{:?}", named.difference(&given));
+    let (code, said) = explain(&["9805"]);
+    assert!(code == 0 && said.contains("Rückmeldungen von OSCI"), "{said}");
 }
 
 #[test]

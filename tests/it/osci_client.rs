@@ -19,21 +19,28 @@ use crate::osci_support::verified;
 use crate::transport_support::{busy, envelope, eventually, start, verdict};
 
 /// The channel of the partner who reads with the keys of the addressee.
-fn reader() -> Value {
+pub fn reader() -> Value {
     json!({ "cipher": [pin("addressee_enc")], "subject": "Registermitteilung" })
 }
 
-fn destination(peer: &Intermediary, around: &Surroundings, channel: &Value) -> ClientDestination {
+/// The way to the partner who reads with the keys of the addressee.
+pub fn destination(peer: &Intermediary, around: &Surroundings, channel: &Value) -> ClientDestination {
     let channel = Channel { partner: "ja-nord".to_owned(), settings: channel.clone() };
     ClientDestination::new("haus", &peer.settings("originator"), &channel, around).unwrap()
 }
 
-async fn attempt(to: &ClientDestination, what: &Envelope, memory: &Remembered) -> Result<Receipt, SendError> {
+/// One attempt.
+pub async fn attempt(
+    to: &ClientDestination,
+    what: &Envelope,
+    memory: &Remembered,
+) -> Result<Receipt, SendError> {
     let progress = Progress::default();
     to.attempt(what, Attempt { progress: &progress, memory, taken_within: None }).await
 }
 
-fn delivery() -> Envelope {
+/// A delivery of the house.
+pub fn delivery() -> Envelope {
     envelope("<mitteilung>Geheimnis</mitteilung>", "application/xml")
 }
 
@@ -214,18 +221,20 @@ async fn a_delivery_is_forwarded_where_the_partner_has_a_recipient_of_its_own() 
 /// Recorded deliveries to the addressee: of the Java library with three ways to sign, and of the .NET library.
 const RECORDED: [&str; 6] = ["02-", "03-", "04-", "05-", "07-", "28-"];
 
-fn recorded(begins: &str) -> Bytes {
+/// A recorded StoreDelivery.
+pub fn recorded(begins: &str) -> Bytes {
     let all = crate::osci_support::recorded();
     let is = |name: &str| name.starts_with(begins) && name.ends_with("-StoreDelivery.req");
     all.into_iter().find(|found| is(&found.name)).unwrap().body
 }
 
 /// The channel of the partner who wrote the recorded deliveries; some of their contents are unsigned or plain.
-fn writers() -> Value {
+pub fn writers() -> Value {
     json!({ "authors": [pin("originator_sig"), pin("originator_sig_p256"), pin("author_sig")], "policy": lenient() })
 }
 
-fn mailbox(peer: &Intermediary) -> Value {
+/// The settings of the mailbox of the addressee.
+pub fn mailbox(peer: &Intermediary) -> Value {
     let mut settings = peer.settings("addressee");
     (settings["mailbox"], settings["every"]) = (json!(true), json!("100ms"));
     settings

@@ -162,9 +162,17 @@ pub fn house(channel: &Value) -> (Arc<House>, Surroundings, Arc<Told>) {
     };
     *house.admission.lock().unwrap() =
         Arc::new(Admission { accounts: vec![account], ..Admission::default() });
+    bounded(&house, 8 << 20);
     let told = Arc::new(Told::default());
     let around = Surroundings { notes: told.clone(), ..house.around(Clock::set(inside_term())) };
     (house, around, told)
+}
+
+/// The routes of a house take documents of so many octets.
+pub fn bounded(house: &House, max_body: usize) {
+    let mut http = house.http.lock().unwrap();
+    let all = http.iter().map(|binding| HttpBinding { max_body, ..binding.clone() }).collect();
+    *http = Arc::new(all);
 }
 
 /// What attempts leave, and everything that they left.

@@ -389,6 +389,34 @@ async fn only_its_path_takes_posts_and_no_more_than_it_has_room_for() {
 }
 
 #[tokio::test]
+async fn what_a_head_says_is_looked_at_and_an_empty_id_is_none() {
+    let door = OsciDoor::open(settings(json!({})), channel(json!({}))).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let good = Delivery::of(Kind::AcceptDelivery, "kopf", "<a/>").body();
+    for heads in [
+        &[("Content-Encoding", "gzip")][..],
+        &[("Content-Encoding", "identity"), ("Content-Encoding", "identity")],
+        &[("Content-Type", "text/xml"), ("Content-Type", "application/xml")],
+    ] {
+        let mut request = client.post(&door.url).body(good.clone());
+        for (name, value) in heads {
+            request = request.header(*name, *value);
+        }
+        assert_eq!(request.send().await.unwrap().status(), 415, "{heads:?}");
+    }
+    assert_eq!(door.received(), 0);
+    for document in ["<a/>", "<b/>"] {
+        let delivery = Delivery::of(Kind::ProcessDelivery, "", document).body();
+        assert_eq!(door.code(delivery).await, "0800", "{document}");
+    }
+    let keys: Vec<String> =
+        door.house.delivered().iter().map(|found| found.head.transport_id.clone()).collect();
+    assert_eq!(keys.len(), 2);
+    assert_ne!(keys[0], keys[1]);
+    door.end().await;
+}
+
+#[tokio::test]
 async fn an_intermediary_whose_certificates_change_is_known_by_both() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("now.pem");

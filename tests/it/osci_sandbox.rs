@@ -19,13 +19,16 @@ use crate::osci_peer::{Remembered, house, settings};
 use crate::osci_support::{envelope as text_of, invalid, look, package, recorded, verified};
 use crate::transport_support::{envelope, start};
 
-struct Sandbox {
+/// The small intermediary of the house, as a process.
+pub struct Sandbox {
     child: Child,
-    url: String,
+    /// Its address.
+    pub url: String,
 }
 
 impl Sandbox {
-    fn start(folder: &Path) -> Sandbox {
+    /// Starts it over a folder.
+    pub fn start(folder: &Path) -> Sandbox {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drehscheibe"));
         command
             .args(["--json", "osci", "intermediary", "--listen", "127.0.0.1:0", "--plain", "--folder"])

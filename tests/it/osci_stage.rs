@@ -14,15 +14,18 @@ use crate::osci_support::inside_term;
 use crate::support::{Running, StageDir, free_port, ready};
 use crate::xta_server_support::delivery;
 
-struct Amt {
-    stage: StageDir,
+/// A stage to which an office delivers by OSCI.
+pub struct Amt {
+    /// The stage.
+    pub stage: StageDir,
     url: String,
     address: std::net::SocketAddr,
     client: reqwest::Client,
     clock: String,
 }
 
-fn edit(stage: &StageDir, file: &str, from: &str, to: &str) {
+/// Changes a file of a stage.
+pub fn edit(stage: &StageDir, file: &str, from: &str, to: &str) {
     let path = stage.stage().join(file);
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{from}");
@@ -30,7 +33,8 @@ fn edit(stage: &StageDir, file: &str, from: &str, to: &str) {
 }
 
 impl Amt {
-    fn new() -> Amt {
+    /// A stage with a recipient `osci` and an office `jugendamt-bremen`.
+    pub fn new() -> Amt {
         let stage = StageDir::new([free_port(), free_port()]);
         let address = free_port();
         let mut osci = settings(serde_json::json!({}));
@@ -84,7 +88,8 @@ impl Amt {
         answer.bytes().await.unwrap()
     }
 
-    fn cli(&self, words: &[&str]) -> (bool, String) {
+    /// What a command says.
+    pub fn cli(&self, words: &[&str]) -> (bool, String) {
         let output = self.stage.command(words).output().unwrap();
         let said =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

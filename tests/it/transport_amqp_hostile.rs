@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::{Envelope, Verdict};
+use drehscheibe::rejection::Rejection;
 use drehscheibe::telemetry::parts::{Parts, Turn};
 use drehscheibe::transport::amqp::ENTRY;
 use drehscheibe::transport::amqp::permit::HELD;
@@ -232,6 +233,10 @@ impl Intake for Held {
 
     async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy> {
         self.house.set_apart(envelope, cause).await
+    }
+
+    async fn refuse(&self, envelope: Envelope, fault: Rejection) -> Result<Verdict, Busy> {
+        self.house.refuse(envelope, fault).await
     }
 }
 

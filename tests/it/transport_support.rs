@@ -13,6 +13,7 @@ use drehscheibe::clock::Clock;
 use drehscheibe::envelope::{
     Claim, Envelope, Evidence, Head, How, Inbound, Part, PartnerRef, Reply, Stage, Stand, Verdict,
 };
+use drehscheibe::rejection::Rejection;
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::port::account::{Bound, Taken, Under};
 use drehscheibe::transport::port::binding::HttpBinding;
@@ -32,6 +33,8 @@ pub struct House {
     pub delivered: Mutex<Vec<Envelope>>,
     /// What was set apart, with the reason.
     pub apart: Mutex<Vec<(Envelope, &'static str)>>,
+    /// What was refused unread, with the code.
+    pub refused: Mutex<Vec<(Envelope, String)>>,
     /// What deliveries get in turn; behind the last one they are accepted.
     pub script: Mutex<VecDeque<Result<Verdict, Busy>>>,
     /// The partner of whom nothing is taken now, while it is set.
@@ -86,6 +89,7 @@ impl House {
         Arc::new(House {
             delivered: Mutex::default(),
             apart: Mutex::default(),
+            refused: Mutex::default(),
             script: Mutex::default(),
             busy_of: Mutex::default(),
             hold: Mutex::default(),
@@ -254,6 +258,12 @@ impl Intake for House {
         self.apart.lock().unwrap().push((envelope, cause));
         let next = self.script.lock().unwrap().pop_front();
         next.unwrap_or_else(|| Ok(verdict(Inbound::Quarantined)))
+    }
+
+    async fn refuse(&self, envelope: Envelope, fault: Rejection) -> Result<Verdict, Busy> {
+        self.refused.lock().unwrap().push((envelope, fault.code));
+        let next = self.script.lock().unwrap().pop_front();
+        next.unwrap_or_else(|| Ok(verdict(Inbound::Rejected)))
     }
 }
 

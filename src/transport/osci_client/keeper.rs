@@ -2,7 +2,7 @@
 //! then gives the next order of the dialog, which is what says that it was received. A dialog whose last answer could not be read, or whose
 //! delivery the house did not take, gets no further order, not even that it ends; the others that lie there are fetched in the next one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::cards;
-use super::link::{Came, Heard, Link, Material, Say};
+use super::link::{Came, Heard, House, Link, Material, Say};
 use super::settings::Settings;
 use super::trouble::Trouble;
 use crate::clock::Tick;
@@ -24,7 +24,7 @@ use crate::transport::looks::announce;
 use crate::transport::osci::dialog::Dialog;
 use crate::transport::osci::kind::Kind;
 use crate::transport::osci::order::{Order, ProcessCard, Selection};
-use crate::transport::osci_contents::{Apart, Content, DOCUMENT, bounded, transport_id};
+use crate::transport::osci_contents::{Content, DOCUMENT, bounded, too_large, transport_id, verification};
 use crate::transport::port::{BuildError, Busy, Place, Source, SourceError, SpoolError, Stop, Surroundings};
 use crate::transport::settings;
 
@@ -56,6 +56,8 @@ struct Failed {
     times: u32,
     since: Tick,
     laid: Option<Timestamp>,
+    /// In the mailbox of which of our certificates.
+    own: usize,
 }
 
 /// Reads the mailbox of one connection.
@@ -79,7 +81,7 @@ impl Keeper {
         if !settings.mailbox {
             return Ok(None);
         }
-        let link = Link::open(name, settings, around)
+        let link = Link::open(name, settings, House::of(around))
             .map_err(|text| BuildError { connection: name.to_owned(), text })?;
         Ok(Some(Keeper {
             connection: name.to_owned(),
@@ -103,16 +105,37 @@ impl Keeper {
         }
     }
 
-    /// One look: dialogs until all that can be taken was.
+    /// One look into each mailbox of ours.
     async fn look(&self, stop: &Stop) -> Result<(), Halt> {
-        let mut seen: Vec<String> = Vec::new();
+        let (mut seen, mut lying) = (HashSet::new(), Vec::new());
+        let mut own = 0;
         loop {
             let with = self.link.material().await?;
+            if own >= with.keys.count() {
+                return Ok(());
+            }
+            self.look_into(own, (&mut seen, &mut lying), stop).await?;
+            own += 1;
+        }
+    }
+
+    /// One look into the mailbox of one of our certificates: dialogs until all that can be taken was.
+    async fn look_into(
+        &self,
+        own: usize,
+        (seen, lying): (&mut HashSet<String>, &mut Vec<Lying>),
+        stop: &Stop,
+    ) -> Result<(), Halt> {
+        loop {
+            let with = Material { own, ..self.link.material().await? };
             let mut dialog = cards::begin(&self.link, &with).await?;
-            let (all, more) = cards::waiting(&self.link, &mut dialog, &with).await?;
-            self.tell(&all).await;
-            let due = self.due(all, &seen);
+            let (all, complete) = cards::waiting(&self.link, &mut dialog, &with).await?;
+            lying.truncate(own);
+            lying.push(lies(&all));
+            self.tell(lying, with.keys.count()).await;
+            let due = self.due(all, seen, own);
             if due.is_empty() {
+                self.hidden(own, !complete);
                 cards::end(&self.link, dialog, &with).await;
                 return Ok(());
             }
@@ -123,7 +146,7 @@ impl Keeper {
                     cards::end(&self.link, dialog, &with).await;
                     return Err(Halt::Stopped);
                 }
-                seen.push(card.message_id.clone());
+                seen.insert(card.message_id.clone());
                 if !self.one(&card, &mut dialog, &with, stop).await? {
                     dropped = true;
                     break;
@@ -131,7 +154,9 @@ impl Keeper {
             }
             if !dropped {
                 cards::end(&self.link, dialog, &with).await;
-                if !more {
+                // What was taken made room for what lies behind it.
+                if complete {
+                    self.hidden(own, false);
                     return Ok(());
                 }
             }
@@ -139,9 +164,10 @@ impl Keeper {
     }
 
     /// What is to be fetched now: neither what was tried in this look already nor what is left alone for a while.
-    fn due(&self, all: Vec<ProcessCard>, seen: &[String]) -> Vec<ProcessCard> {
+    fn due(&self, all: Vec<ProcessCard>, seen: &HashSet<String>, own: usize) -> Vec<ProcessCard> {
         let mut failed = self.failed();
-        failed.retain(|id, _| all.iter().any(|card| card.message_id == *id) || seen.contains(id));
+        let there: HashSet<&str> = all.iter().map(|card| card.message_id.as_str()).collect();
+        failed.retain(|id, one| one.own != own || there.contains(id.as_str()) || seen.contains(id));
         let every = self.link.settings.every.0;
         let rests = |id: &str| {
             failed.get(id).is_some_and(|failed| {
@@ -181,7 +207,7 @@ impl Keeper {
             }
             Err(trouble) => {
                 let goes_on = matches!(trouble, Trouble::Refused(_)) && dialog.is_open();
-                self.not_taken(card, (&trouble.to_string(), trouble.turn()));
+                self.not_taken((card, with.own), (&trouble.to_string(), trouble.turn()));
                 return Ok(goes_on);
             }
         };
@@ -189,7 +215,7 @@ impl Keeper {
         if echoed.is_some_and(|echoed| echoed != id) {
             dialog.drop_it();
             let cause = "the intermediary gives another delivery than it was asked for";
-            self.not_taken(card, (cause, Turn::FarEnd));
+            self.not_taken((card, with.own), (cause, Turn::FarEnd));
             return Ok(false);
         }
         match self.deliver(card, heard, stop).await? {
@@ -200,51 +226,56 @@ impl Keeper {
             // Nothing of it is kept here, so it must stay there.
             Ok(_) => {
                 dialog.drop_it();
-                self.not_taken(card, ("its sender is not admitted now", Turn::Ours));
+                self.not_taken((card, with.own), ("its sender is not admitted now", Turn::Ours));
                 Ok(false)
             }
-            Err(cause) => {
+            Err((cause, turn)) => {
                 dialog.drop_it();
-                self.not_taken(card, (&cause, Turn::FarEnd));
+                self.not_taken((card, with.own), (&cause, turn));
                 Ok(false)
             }
         }
     }
 
-    /// Hands a delivery to the house until it is committed; an inner error says why nothing of it is taken.
+    /// Hands a delivery to the house until it is committed; an inner error says why nothing of it is taken, and whose turn it is.
     async fn deliver(
         &self,
         card: &ProcessCard,
         heard: Heard,
         stop: &Stop,
-    ) -> Result<Result<Verdict, String>, Halt> {
+    ) -> Result<Result<Verdict, (String, Turn)>, Halt> {
         let Heard { package, signer, delivery, .. } = heard;
         let (partner, gathered, apart) = match delivery {
             Some(Came::Of { partner, gathered, apart }) => (partner, gathered, apart),
             Some(Came::Unfit(unfit)) => {
                 raise(Alarm::SenderNotAdmitted, &self.binding, &[]);
-                return Ok(Err(unfit.why));
+                return Ok(Err((unfit.why, Turn::FarEnd)));
             }
-            None => return Ok(Err("an answer without a delivery".to_owned())),
+            None => return Ok(Err(("an answer without a delivery".to_owned(), Turn::FarEnd))),
         };
+        let bound = self.around.doors.bound(&self.binding);
+        if let Some(cause) = too_large(bound.as_ref(), &gathered.contents) {
+            return Ok(Err((cause, Turn::Person)));
+        }
+        let verification = verification(signer.is_some(), &gathered);
         let of = PartnerRef { id: partner, how: How::Certificate };
         let protocol_ids = gathered.protocol_ids(Some(&card.message_id), signer).collect();
-        let signed = gathered.signers.first().map_or("unsigned", |_| "signed by a pinned author");
         let mut contents = gathered.contents.into_iter();
         let document = contents.next();
         let mut parts = Vec::new();
         for (at, part) in contents.enumerate() {
             match self.lay_down(&part, at, &of).await {
                 Ok(part) => parts.push(part),
-                Err(_) => return Err(Halt::Busy(PAUSES.0)),
+                // Whether it is this one's or the disk's trouble nobody knows: the others are tried all the same.
+                Err(fault) => return Ok(Err((fault.to_string(), Turn::Ours))),
             }
         }
         let now = self.around.clock.now();
-        let (body, content_type) = match (document, apart) {
-            (Some(Content { octets, media_type, .. }), _) => (octets, media_type),
+        let (body, content_type) = match document {
+            Some(Content { octets, media_type, .. }) => (octets, media_type),
             // What our key fits and does not open is kept as it came, so that a person can open it later.
-            (None, _) if package.len() <= DOCUMENT => (package.clone(), None),
-            (None, _) => (Bytes::new(), None),
+            None if package.len() <= DOCUMENT => (package.clone(), None),
+            None => (Bytes::new(), None),
         };
         let envelope = Envelope {
             head: Head {
@@ -263,21 +294,20 @@ impl Keeper {
             evidence: Evidence {
                 octets_sha256: sha256_hex(&package),
                 size: package.len() as u64,
-                verification: format!("osci; envelope signed by the pinned intermediary; content {signed}"),
+                verification,
                 protocol_ids,
                 peer: None,
             },
         };
-        let cause = apart.map(Apart::cause);
         loop {
-            let outcome: Result<Verdict, Busy> = match cause {
-                Some(cause) => self.around.intake.set_apart(envelope.clone(), cause).await,
+            let outcome: Result<Verdict, Busy> = match apart {
+                Some(apart) => apart.handed(&*self.around.intake, envelope.clone()).await,
                 None => self.around.intake.deliver(envelope.clone()).await,
             };
             match outcome {
                 Ok(verdict) => return Ok(Ok(verdict)),
                 Err(busy) if busy.of_partner => {
-                    return Ok(Err("of its sender nothing is taken now".to_owned()));
+                    return Ok(Err(("of its sender nothing is taken now".to_owned(), Turn::Person)));
                 }
                 Err(busy) if busy.retry_after > PAUSES.1 => return Err(Halt::Busy(busy.retry_after)),
                 // Held for a while, so that it need not be fetched again.
@@ -313,11 +343,11 @@ impl Keeper {
     }
 
     /// A delivery cannot be taken: tried again, and after three times a person is called; it stays where it lies, and the others go on.
-    fn not_taken(&self, card: &ProcessCard, (cause, turn): (&str, Turn)) {
+    fn not_taken(&self, (card, own): (&ProcessCard, usize), (cause, turn): (&str, Turn)) {
         let mut failed = self.failed();
         let times = failed.get(&card.message_id).map_or(0, |failed| failed.times) + 1;
         let laid = cards::moment(card.creation.as_ref());
-        failed.insert(card.message_id.clone(), Failed { times, since: Tick::now(), laid });
+        failed.insert(card.message_id.clone(), Failed { times, since: Tick::now(), laid, own });
         // Its id is foreign text: its hash tells two of them apart.
         let hash = sha256_hex(card.message_id.as_bytes());
         tracing::warn!(
@@ -334,8 +364,7 @@ impl Keeper {
                 &[("id-sha256", &hash[..16]), ("cause", cause)],
             );
         }
-        let next =
-            "ask its sender or who runs the intermediary; compare the certificates that are pinned here";
+        let next = "ask its sender or who runs the intermediary; compare the certificates that are pinned here, and what is taken at most";
         self.say(&failed, Some(Failing { cause: cause.to_owned(), next: next.to_owned(), turn }));
     }
 
@@ -353,13 +382,41 @@ impl Keeper {
         parts.lies(&part, failed.len() as u64, oldest);
     }
 
-    /// Tells the house what lies there.
-    async fn tell(&self, all: &[ProcessCard]) {
-        let oldest = all.iter().map(|card| cards::moment(card.creation.as_ref())).min_by_key(|at| *at);
-        let lying = match oldest {
+    /// Says, once, that what stays in the mailbox hides what lies behind it, and that it does no more.
+    fn hidden(&self, own: usize, hidden: bool) {
+        let part = self.end_part(own);
+        if !hidden {
+            self.around.parts.gone(&part);
+            return;
+        }
+        let cause = "its list cannot be seen to its end: what stays there hides what lies behind it";
+        let next = "have what cannot be taken removed from the mailbox, or mend why; ask who runs the intermediary for longer lists";
+        let failing = Failing { cause: cause.to_owned(), next: next.to_owned(), turn: Turn::Person };
+        let known = self.around.parts.said().iter().any(|said| said.part == part);
+        self.around.parts.fails(&part, failing);
+        if !known {
+            raise(Alarm::MailboxHidden, &self.connection, &[("cause", cause)]);
+        }
+    }
+
+    fn end_part(&self, own: usize) -> String {
+        match own {
+            0 => format!("the end of {}", self.part),
+            own => format!("the end of {} (certificate {})", self.part, own + 1),
+        }
+    }
+
+    /// Tells the house what lies there, as far as it was looked; that nothing does only after each of so many mailboxes was.
+    async fn tell(&self, lying: &[Lying], mailboxes: usize) {
+        let since = lying.iter().filter_map(|one| match one {
+            Lying::Since(since) => Some(*since),
+            _ => None,
+        });
+        let lying = match since.min() {
+            _ if lying.contains(&Lying::Something) => Lying::Something,
+            Some(since) => Lying::Since(since),
+            None if lying.len() < mailboxes => return,
             None => Lying::Nothing,
-            Some(Some(since)) => Lying::Since(since),
-            Some(None) => Lying::Something,
         };
         if let Err(busy) = self.around.notes.looked(&self.place(), lying).await {
             tracing::debug!(
@@ -382,11 +439,20 @@ impl Keeper {
         };
         tracing::warn!(
             connection = self.connection,
-            turn = ?failing.turn,
+            turn = failing.turn.as_str(),
             cause = failing.cause,
             "a look at a mailbox failed"
         );
         self.around.parts.fails(&self.part, failing);
+    }
+}
+
+/// What lies in a mailbox.
+fn lies(all: &[ProcessCard]) -> Lying {
+    match all.iter().map(|card| cards::moment(card.creation.as_ref())).min_by_key(|at| *at) {
+        None => Lying::Nothing,
+        Some(Some(since)) => Lying::Since(since),
+        Some(None) => Lying::Something,
     }
 }
 
@@ -426,6 +492,7 @@ impl Source for Keeper {
         }
         self.failed().clear();
         self.around.parts.gone(&self.failed_part());
+        (0..4).for_each(|own| self.around.parts.gone(&self.end_part(own)));
         self.around.parts.gone(&self.part);
         self.link.gone();
         Ok(())

@@ -1,10 +1,12 @@
 //! One order and its answer: written, signed, encrypted and sent; the answer opened, its signature held against the pinned certificates of the
 //! intermediary, and only then read. Repeats nothing by itself, and ends the dialog when an answer does not count.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 
@@ -23,7 +25,7 @@ use crate::transport::osci_contents::{Apart, Bench, Gathered, Unfit};
 use crate::transport::osci_keys::{Keyring, Keys};
 use crate::transport::osci_trust::{Book, Known, Pinned};
 use crate::transport::osci_words::{Role, challenge, octets};
-use crate::transport::port::Surroundings;
+use crate::transport::port::{Doors, Surroundings};
 use crate::transport::tls::{self, TlsError};
 use crate::transport::unreached::{Names, Unreached};
 use crate::transport::watched::Files;
@@ -46,11 +48,29 @@ pub struct Link {
     pub connection: String,
     /// What is written of it.
     pub settings: Settings,
-    /// The house.
-    pub around: Surroundings,
+    /// What it is told of its house.
+    pub house: House,
     caller: Caller,
     ring: Arc<Keyring>,
     book: Arc<Book>,
+}
+
+/// What a way to an intermediary is told of its house.
+#[derive(Clone)]
+pub struct House {
+    /// Parts, far ends, time.
+    pub around: Around,
+    /// Who is known to whom.
+    pub doors: Arc<dyn Doors>,
+    /// The folder that relative paths are below.
+    pub config: PathBuf,
+}
+
+impl House {
+    /// That of a transport.
+    pub fn of(around: &Surroundings) -> House {
+        House { around: Around::of(around), doors: around.doors.clone(), config: around.config.clone() }
+    }
 }
 
 /// Keys and trust as they hold now.
@@ -60,9 +80,17 @@ pub struct Material {
     pub keys: Arc<Keys>,
     /// Who is known.
     pub known: Arc<Known>,
+    /// As which of our cipher certificates we speak: a mailbox and the cards of what we sent are a certificate's. The first is the one in use.
+    pub own: usize,
 }
 
 impl Material {
+    /// The same for each of our cipher certificates: where one takes the place of another, mail lies and cards stand under the one of before.
+    pub fn each(&self) -> impl Iterator<Item = Material> + use<> {
+        let all = self.clone();
+        (0..self.keys.count()).map(move |own| Material { own, ..all.clone() })
+    }
+
     /// The intermediary.
     pub fn intermediary(&self) -> &Pinned {
         &self.known.intermediaries[0]
@@ -134,19 +162,21 @@ struct Read {
 
 impl Link {
     /// The way of a connection. An error says what of our own material is not usable.
-    pub fn open(connection: &str, settings: Settings, around: &Surroundings) -> Result<Link, String> {
-        let ca = settings.ca.as_ref().map(|ca| around.config.join(ca));
+    pub fn open(connection: &str, settings: Settings, house: House) -> Result<Link, String> {
+        let ca = settings.ca.as_ref().map(|ca| house.config.join(ca));
         let files = tls::client_files(ca.as_deref(), None);
         let timeout = settings.timeout.0;
-        let caller = Caller::open(connection, Around::of(around), files, move |files| client(files, timeout));
+        let caller =
+            Caller::open(connection, house.around.clone(), files, move |files| client(files, timeout));
         let caller = caller.map_err(|fault| fault.to_string())?;
-        let ring = Keyring::open(connection, settings.keys.clone().below(&around.config))
-            .map_err(|fault| format!("keys/{fault}"))?;
-        let book = Book::new(connection, vec![settings.intermediary.clone()], around);
+        let keys = settings.keys.clone().below(&house.config);
+        let parts = &house.around.parts;
+        let ring = Keyring::open(connection, keys, parts).map_err(|fault| format!("keys/{fault}"))?;
+        let book = Book::new(connection, vec![settings.intermediary.clone()], &house.config, parts);
         Ok(Link {
             connection: connection.to_owned(),
             settings,
-            around: around.clone(),
+            house,
             caller,
             ring: Arc::new(ring),
             book: Arc::new(book),
@@ -156,16 +186,22 @@ impl Link {
     /// Nobody is to wait any more for what is said of it.
     pub fn gone(&self) {
         self.caller.gone();
-        self.ring.gone(&self.around.parts);
+        self.ring.gone();
         self.book.gone();
+    }
+
+    /// The time of its house.
+    pub fn now(&self) -> Timestamp {
+        self.house.around.clock.now()
     }
 
     /// Keys and trust as they hold now.
     pub async fn material(&self) -> Result<Material, Trouble> {
-        let (ring, book, around) = (self.ring.clone(), self.book.clone(), self.around.clone());
+        let (ring, book, doors) = (self.ring.clone(), self.book.clone(), self.house.doors.clone());
         let read = tokio::task::spawn_blocking(move || Material {
-            keys: ring.current(&around.parts),
-            known: book.known(&around.doors.admission()),
+            keys: ring.current(),
+            known: book.known(&doors.admission()),
+            own: 0,
         });
         read.await.map_err(|_| Trouble::Unwritable("keys and certificates cannot be read".to_owned()))
     }
@@ -183,7 +219,7 @@ impl Link {
         let unwritable = |cause: String| Trouble::Unwritable(cause);
         let control = dialog.ask(say.kind, challenge()?).map_err(|fault| unwritable(fault.to_string()))?;
         let kind = say.kind;
-        let (material, now) = (with.clone(), self.around.clock.now());
+        let (material, now) = (with.clone(), self.now());
         let writing = tokio::task::spawn_blocking(move || written(say, control, &material, now));
         let (body, sealed) = writing.await.map_err(|_| unwritable("it was not written".to_owned()))??;
         if body.len() as u64 > self.settings.most() {
@@ -218,7 +254,7 @@ impl Link {
         }
         match caller::held(&mut reply, self.settings.most()).await {
             Ok(Some(octets)) => Ok(octets),
-            Ok(None) => Err(Trouble::Unreadable("larger than `max-message`".to_owned())),
+            Ok(None) => Err(Trouble::TooLarge),
             Err(_) => Err(Trouble::Lost("the answer broke off")),
         }
     }
@@ -238,12 +274,7 @@ pub fn says(feedback: &[Feedback], code: &str) -> bool {
 }
 
 /// The octets of an order, and whether they are encrypted.
-fn written(
-    say: Say,
-    control: Control,
-    with: &Material,
-    now: jiff::Timestamp,
-) -> Result<(Vec<u8>, bool), Trouble> {
+fn written(say: Say, control: Control, with: &Material, now: Timestamp) -> Result<(Vec<u8>, bool), Trouble> {
     let intermediary = with.intermediary();
     let reader = intermediary.cipher(now);
     if reader.is_none() && !intermediary.policy.plain {
@@ -258,7 +289,7 @@ fn written(
     let begins = control.conversation.is_none();
     let mut certificates = Vec::new();
     if begins {
-        certificates.push(Role::Originator.cipher(keys.cipher()));
+        certificates.push(Role::Originator.cipher(keys.former(with.own)));
     }
     certificates.extend(say.addressee);
     certificates.push(signature);
@@ -293,7 +324,7 @@ fn read(
     asked: Kind,
     sealed: bool,
     with: &Material,
-    (most, now): (u64, jiff::Timestamp),
+    (most, now): (u64, Timestamp),
 ) -> Result<Read, Trouble> {
     let ill = |cause: String| Trouble::Unreadable(cause);
     let intermediary = with.intermediary();
@@ -349,6 +380,13 @@ fn read(
     let message = message.map_err(|fault| ill(fault.to_string()))?;
     let heard = Heard { order: message.order, package, signer, delivery };
     Ok(Read { kind, control: message.control, heard })
+}
+
+/// Why the files for TLS cannot be used, where there are any.
+pub fn unfit_tls(settings: &Settings, config: &Path) -> Option<String> {
+    let ca = settings.ca.as_ref().map(|ca| config.join(ca));
+    let files = Files::read(&tls::client_files(ca.as_deref(), None)).map_err(TlsError::from);
+    files.and_then(|files| client(&files, settings.timeout.0)).err().map(|fault| fault.to_string())
 }
 
 /// The client of an intermediary's server, which is spoken to without TLS where no authorities are named.

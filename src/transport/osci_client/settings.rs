@@ -1,7 +1,7 @@
 //! What is written of a connection to an intermediary: where it is, who the house is there, by what the intermediary is known; and of a
 //! partner's channel: for whom it is encrypted, by what its authors are known. Values only; never opens anything.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use crate::transport::osci_keys::{self, KeySettings};
 use crate::transport::osci_trust::{IntermediarySettings, Policy, check_files};
 use crate::transport::port::Channel;
-use crate::transport::port::spot::{Spot, exact};
+use crate::transport::port::spot::{Spot, exact, origin};
 use crate::transport::settings::{Span, fifteen_minutes, seven_days, thirty_seconds};
 
 /// Nobody waits longer for a process card: by then a person has to know.
 const LONGEST_FOLLOWED: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// Settings of a connection to an intermediary.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
     /// Its address, `https` or `http`: messages are signed and encrypted themselves.
@@ -112,11 +112,19 @@ pub fn address(written: &str) -> Option<Url> {
     good.then_some(url)
 }
 
-/// The mailbox of the house, and that of the partner whom a channel writes to: each is that of a certificate.
+/// The intermediary, however its address is written.
+pub fn server(settings: &Settings) -> Option<String> {
+    let url = address(&settings.url)?;
+    Some(origin(url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default()))
+}
+
+/// The mailbox of the house, and that of the partner whom a channel writes to: each is that of a certificate. The intermediary is known by its
+/// host and port: by whatever path, a certificate has one mailbox there.
 pub fn spots(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot> {
     let Ok(settings) = serde_json::from_value::<Settings>(written.clone()) else { return Vec::new() };
+    let Some(server) = server(&settings) else { return Vec::new() };
     let spot = |path: &PathBuf, key: &'static str, written: Option<&Channel>| Spot {
-        at: exact(&format!("osci {} {}", settings.url, path.display())),
+        at: exact(&format!("osci {server} {}", plain(path).display())),
         said: format!("the mailbox of {}", path.display()),
         key,
         written: written.map(|channel| channel.partner.clone()),
@@ -132,6 +140,11 @@ pub fn spots(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot
             files.iter().map(|path| spot(path, "cipher", Some(channel))).collect()
         }
     }
+}
+
+/// A path without what leads nowhere, so that one file has one name.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 /// The faults of the settings that their type cannot say.
@@ -231,5 +244,31 @@ mod tests {
             told.iter().map(|(at, _)| at.as_str()).collect::<Vec<_>>(),
             ["/cipher", "/forward", "/subject", "/received-within"]
         );
+    }
+
+    #[test]
+    fn one_mailbox_is_one_place_however_it_is_written() {
+        let at = |url: &str, file: &str| {
+            let mut written = written();
+            (written["url"], written["mailbox"]) = (json!(url), json!(true));
+            written["keys"]["cipher"][0]["certificate"] = json!(file);
+            let channel = Channel { partner: "a".to_owned(), settings: json!({ "cipher": [file] }) };
+            let (own, theirs) = (spots(&written, None), spots(&written, Some(&channel)));
+            assert_eq!((own.len(), theirs.len()), (1, 1));
+            assert_eq!(own[0].at, theirs[0].at);
+            own[0].at.clone()
+        };
+        let one = at("https://osci.example/osci-manager-entry/externalentry", "osci/enc.pem");
+        for (url, file) in [
+            ("https://OSCI.example:443/osci-manager-entry/externalentry/", "osci/enc.pem"),
+            ("https://osci.example./", "./osci//./enc.pem"),
+        ] {
+            assert_eq!(at(url, file), one, "{url} {file}");
+        }
+        for (url, file) in
+            [("https://osci.example:8443/", "osci/enc.pem"), ("https://osci.example/", "osci/enc-2.pem")]
+        {
+            assert_ne!(at(url, file), one, "{url} {file}");
+        }
     }
 }

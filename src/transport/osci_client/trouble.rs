@@ -26,6 +26,9 @@ pub enum Trouble {
     /// An answer that does not count: it cannot be opened, is not what was signed, or is not the intermediary's.
     #[error("the answer does not count: {0}")]
     Unreadable(String),
+    /// An answer that is larger than what is read: nothing of it counts.
+    #[error("the answer is larger than `max-message`; raise it, or have what is asked for sent smaller")]
+    TooLarge,
     /// It says no, signed.
     #[error("the intermediary refuses it with {0}")]
     Refused(Code),
@@ -77,7 +80,7 @@ impl Trouble {
     pub fn turn(&self) -> Turn {
         match self {
             Trouble::Unreached(why) => why.turn(),
-            Trouble::Unwritable(_) | Trouble::Spool(_) => Turn::Ours,
+            Trouble::Unwritable(_) | Trouble::Spool(_) | Trouble::TooLarge => Turn::Ours,
             Trouble::Status(401 | 403 | 404 | 405) => Turn::Ours,
             Trouble::Lost(_) | Trouble::Status(_) | Trouble::Unreadable(_) => Turn::FarEnd,
             // Keys and certificates, and what our order was like, are ours.
@@ -131,7 +134,11 @@ pub fn judged(trouble: &Trouble) -> Verdict {
         Trouble::Unreached(_) | Trouble::Unwritable(_) | Trouble::Spool(_) => later(false),
         Trouble::Status(413) => never(),
         Trouble::Status(300..=499) => later(false),
-        Trouble::Status(_) | Trouble::Lost(_) | Trouble::Unreadable(_) | Trouble::Fault(_) => Verdict::Open,
+        Trouble::Status(_)
+        | Trouble::Lost(_)
+        | Trouble::Unreadable(_)
+        | Trouble::TooLarge
+        | Trouble::Fault(_) => Verdict::Open,
         Trouble::Refused(Code(code)) => match code {
             9801 => Verdict::Used,
             // It has reached the recipient, or may have.
@@ -177,6 +184,7 @@ mod tests {
         assert_eq!(judged(&Trouble::Lost("broke off")), Verdict::Open);
         assert_eq!(judged(&Trouble::Unreadable("x".to_owned())), Verdict::Open);
         assert_eq!(judged(&Trouble::Status(502)), Verdict::Open);
+        assert_eq!(judged(&Trouble::TooLarge), Verdict::Open);
         assert!(matches!(judged(&Trouble::Unreached(Unreached::Nobody)), Verdict::Not { used: false, .. }));
         for (text, said) in [("9801", "9801"), ("980", "no code"), ("geheim", "no code"), ("0800", "0800")] {
             assert_eq!(Code::of(text).to_string(), said);

@@ -280,15 +280,22 @@ impl Desk {
             Some(Selection::MessageIds(ids)) => {
                 all.iter().filter(mine).filter(|card| ids.contains(&card.id)).collect()
             }
-            Some(Selection::ChangedSince { no_reception, role, .. }) => all
-                .iter()
-                .filter(|card| match role.as_deref() {
-                    Some("Addressee") => card.to == me,
-                    Some("Originator") => card.from == me,
-                    _ => mine(card),
-                })
-                .filter(|card| !(*no_reception && card.reception.is_some()))
-                .collect(),
+            Some(Selection::ChangedSince { time, no_reception, role }) => {
+                let moment = |text: &str| text.parse::<Timestamp>().ok();
+                let since = moment(time);
+                let mut found: Vec<&&Card> = all
+                    .iter()
+                    .filter(|card| moment(card.changed()) >= since)
+                    .filter(|card| match role.as_deref() {
+                        Some("Addressee") => card.to == me,
+                        Some("Originator") => card.from == me,
+                        _ => mine(card),
+                    })
+                    .filter(|card| !(*no_reception && card.reception.is_some()))
+                    .collect();
+                found.sort_by_key(|card| moment(card.changed()));
+                found
+            }
             _ => all.iter().filter(mine).collect(),
         };
         let most = order.quantity.map_or(PAGE, |most| usize::try_from(most).unwrap_or(PAGE)).min(PAGE);

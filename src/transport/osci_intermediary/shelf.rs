@@ -37,13 +37,17 @@ pub struct Card {
 }
 
 impl Card {
+    /// When it was changed last.
+    pub fn changed(&self) -> &String {
+        self.reception.as_ref().or(self.forwarding.as_ref()).unwrap_or(&self.creation)
+    }
+
     /// As messages have it.
     pub fn shown(&self) -> ProcessCard {
         let stamp = |at: &Option<String>| at.clone().map(Stamp::Plain);
-        let changed = self.reception.as_ref().or(self.forwarding.as_ref()).unwrap_or(&self.creation);
         ProcessCard {
             message_id: self.id.clone(),
-            changed: Some(changed.clone()),
+            changed: Some(self.changed().clone()),
             creation: Some(Stamp::Plain(self.creation.clone())),
             forwarding: stamp(&self.forwarding),
             reception: stamp(&self.reception),

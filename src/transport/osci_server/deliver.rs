@@ -15,9 +15,8 @@ use crate::transport::http::problem::Problem;
 use crate::transport::http::uploads::{Full, Upload};
 use crate::transport::ids::{by_key, sha256_hex};
 use crate::transport::osci::kind::Kind;
-use crate::transport::osci_contents::{Content, DOCUMENT, transport_id};
+use crate::transport::osci_contents::{Apart, Content, DOCUMENT, INTERMEDIARY, too_large, transport_id};
 use crate::transport::port::Busy;
-use crate::transport::port::account::Bound;
 
 /// What is answered.
 #[derive(Debug)]
@@ -26,11 +25,14 @@ pub struct Answered {
     pub code: u16,
     /// The document.
     pub reply: Option<Reply>,
+    /// Whether it was taken for the first time.
+    pub fresh: bool,
 }
 
 impl Answered {
-    const fn of(code: u16) -> Answered {
-        Answered { code, reply: None }
+    /// A code alone.
+    pub const fn of(code: u16) -> Answered {
+        Answered { code, reply: None, fresh: false }
     }
 }
 
@@ -45,13 +47,13 @@ impl Recipient {
         let bound = self.door.around.doors.bound(&self.binding);
         let partner = PartnerRef { id: judged.partner.clone(), how: How::Certificate };
         let Some((document, parts)) = judged.contents.split_first() else {
-            let (cause, octets) =
-                judged.apart.clone().unwrap_or(("delivery without a content", Bytes::new()));
+            let (apart, octets) = judged.apart.clone().unwrap_or((Apart::Empty, Bytes::new()));
             let kept = if octets.len() <= DOCUMENT { octets } else { Bytes::new() };
             let envelope = self.envelope(judged, came, (kept, None, Vec::new()), partner);
-            return Ok(self.answered(judged, self.handed(envelope, Some(cause), until_done).await));
+            return Ok(self.answered(judged, self.handed(envelope, Some(apart), until_done).await));
         };
-        if !fits(bound.as_ref(), document, parts) {
+        if let Some(cause) = too_large(bound.as_ref(), &judged.contents) {
+            tracing::warn!(connection = self.door.connection, id = %came.id, cause, "a delivery is too large");
             return Ok(Answered::of(9904));
         }
         let mut upload = self.door.uploads.begin(&partner.id);
@@ -127,14 +129,14 @@ impl Recipient {
     async fn handed(
         &self,
         envelope: Envelope,
-        apart: Option<&'static str>,
+        apart: Option<Apart>,
         until_done: impl Send + 'static,
     ) -> Option<Result<Verdict, Busy>> {
         let intake = self.door.around.intake.clone();
         let delivery = self.door.begun().spawn(async move {
             let _until_done = until_done;
             match apart {
-                Some(cause) => intake.set_apart(envelope, cause).await,
+                Some(apart) => apart.handed(&*intake, envelope).await,
                 None => intake.deliver(envelope).await,
             }
         });
@@ -163,22 +165,20 @@ impl Recipient {
                     reader: judged.replies_for.clone(),
                     at: self.door.around.clock.now(),
                 });
-                Answered { code: 800, reply }
+                Answered { code: 800, reply, fresh: !verdict.again }
             }
         }
     }
 }
 
 impl Judged {
+    /// Whether a pinned intermediary signed it.
+    pub fn is_signed(&self) -> bool {
+        self.protocol_ids.iter().any(|(name, _)| name == INTERMEDIARY)
+    }
+
     /// Whether the document that answers can go back on the same exchange: there is room for it, and it can be encrypted for its reader.
     pub fn answers_here(&self) -> bool {
         self.exchange.kind == Kind::ProcessDelivery && (self.replies_for.is_some() || self.replies_plain)
     }
-}
-
-/// Whether contents are no larger than the routes take them.
-fn fits(bound: Option<&Bound>, document: &Content, parts: &[Content]) -> bool {
-    let most = bound.map_or(DOCUMENT, |bound| bound.max_body.min(DOCUMENT));
-    let part = bound.map_or(u64::MAX, |bound| bound.max_part);
-    document.octets.len() <= most && parts.iter().all(|content| content.octets.len() as u64 <= part)
 }

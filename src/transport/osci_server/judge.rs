@@ -8,7 +8,7 @@ use crate::transport::osci::envelope::{Envelope, EnvelopeFault, Named, Standing}
 use crate::transport::osci::kind::Kind;
 use crate::transport::osci::message::{self, Message};
 use crate::transport::osci::open::{self, Opened};
-use crate::transport::osci_contents::{Apart, Bench, Content, Found, Unfit};
+use crate::transport::osci_contents::{Apart, Bench, Content, Found, Unfit, verification};
 use crate::transport::osci_trust::Pinned;
 use crate::trust::certificate::Certificate;
 
@@ -71,7 +71,7 @@ pub struct Judged {
     /// Its contents, the document first; empty where it is set apart.
     pub contents: Vec<Content>,
     /// Why it is set apart, and what is kept of it.
-    pub apart: Option<(&'static str, Bytes)>,
+    pub apart: Option<(Apart, Bytes)>,
     /// What was verified.
     pub verification: String,
     /// Ids of the protocol.
@@ -99,6 +99,8 @@ impl<'a> Judge<'a> {
             return Err(fault(9300, format!("{} is no order for a recipient", envelope.kind.name())));
         }
         let control = message::control(&envelope).map_err(of_envelope)?;
+        // As it was signed.
+        let package = opened.transport.as_ref().map_or_else(|| body.clone(), |way| way.package.clone());
         let exchange = Exchange {
             kind: envelope.kind,
             challenge: control.challenge.unwrap_or_default(),
@@ -124,7 +126,7 @@ impl<'a> Judge<'a> {
                 self.transport(&opened, intermediary, &exchange)?;
                 let found = self.found(covered.get(), true, &exchange)?;
                 let message = covered.try_map(|envelope| Message::read(&envelope)).map_err(of_envelope)?;
-                self.put_together(exchange, message.get(), (found, &opened), Some(&signer))
+                self.put_together(exchange, message.get(), (found, package), Some(&signer))
             }
             Ok(Standing::Unsigned(unproven)) => {
                 let intermediary = self.0.known.intermediaries.iter().find(|known| known.policy.unsigned);
@@ -133,7 +135,7 @@ impl<'a> Judge<'a> {
                 self.transport(&opened, intermediary, &exchange)?;
                 let found = self.found(unproven.look(), false, &exchange)?;
                 let message = unproven.try_map(|envelope| Message::read(&envelope)).map_err(of_envelope)?;
-                self.put_together(exchange, message.look(), (found, &opened), None)
+                self.put_together(exchange, message.look(), (found, package), None)
             }
         }
     }
@@ -190,20 +192,20 @@ impl<'a> Judge<'a> {
         &self,
         mut exchange: Exchange,
         message: &Message,
-        (found, opened): (Found<'_>, &Opened),
+        (found, package): (Found<'_>, Bytes),
         signer: Option<&Certificate>,
     ) -> Result<Judged, Refused> {
         let Found { author, gathered, apart } = found;
         // What our key fits and does not open is kept as it came, so that a person can open it later.
-        let package = opened.transport.as_ref().map(|way| way.package.clone());
         let apart = apart.map(|apart| match apart {
-            Apart::Undecryptable => (apart.cause(), package.unwrap_or_default()),
-            Apart::ForOthers | Apart::Empty => (apart.cause(), Bytes::new()),
+            Apart::Undecryptable => (apart, package),
+            Apart::ForOthers | Apart::Empty => (apart, Bytes::new()),
         });
         let card = message.order.cards.first();
-        let message_id = card.map(|card| card.message_id.clone());
+        // An empty one is none: else all of them were one.
+        let message_id = card.map(|card| card.message_id.clone()).filter(|id| !id.is_empty());
         exchange.reply_id.clone_from(&message.order.message_id);
-        if message.kind == Kind::AcceptDelivery && message_id.as_deref().is_none_or(str::is_empty) {
+        if message.kind == Kind::AcceptDelivery && message_id.is_none() {
             return Err(Refused {
                 no: No::Feedback(9800, Box::new(exchange)),
                 partner: None,
@@ -213,18 +215,14 @@ impl<'a> Judge<'a> {
         let mut protocol_ids = vec![("osci.order".to_owned(), message.kind.name().to_owned())];
         let intermediary = signer.map(Certificate::fingerprint);
         protocol_ids.extend(gathered.protocol_ids(message_id.as_deref(), intermediary));
-        let envelope = if signer.is_some() { "signed by a pinned intermediary" } else { "unsigned" };
-        let content = match gathered.signers.is_empty() {
-            true => "unsigned; the intermediary vouches for its sender",
-            false => "signed by a pinned author",
-        };
+        let verification = verification(signer.is_some(), &gathered);
         Ok(Judged {
             exchange,
             partner: author.partner.clone(),
             message_id,
             contents: gathered.contents,
             apart,
-            verification: format!("osci; envelope {envelope}; content {content}"),
+            verification,
             protocol_ids,
             replies_for: author.pinned.cipher(self.0.now).cloned(),
             replies_plain: author.pinned.policy.plain,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::settings::Settings;
+use super::strangers::Strangers;
 use crate::transport::http::door::Door;
 use crate::transport::osci_keys::Keyring;
 use crate::transport::osci_trust::Book;
@@ -21,6 +22,8 @@ pub struct Recipient {
     pub ring: Arc<Keyring>,
     /// Who is known.
     pub book: Arc<Book>,
+    /// Which addresses have proved something.
+    pub strangers: Arc<Strangers>,
 }
 
 /// What came with a request.
@@ -41,6 +44,7 @@ impl Recipient {
     /// The recipient behind a door.
     pub fn new(door: Arc<Door>, settings: Arc<Settings>, ring: Arc<Keyring>, book: Arc<Book>) -> Recipient {
         let binding = format!("osci {}", door.connection);
-        Recipient { door, binding, settings, ring, book }
+        let strangers = Arc::new(Strangers::new(settings.max_in_flight, settings.body_memory << 20));
+        Recipient { door, binding, settings, ring, book, strangers }
     }
 }

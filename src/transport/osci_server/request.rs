@@ -3,11 +3,12 @@
 //! Never acknowledges what the intake did not commit, and holds no octet that it has no room for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, Method};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::Response;
 use axum::{Extension, Router};
 use bytes::{Bytes, BytesMut};
@@ -18,19 +19,23 @@ use super::deliver::Answered;
 use super::judge::{Exchange, Judge, Judged, No, Refused};
 use super::recipient::{Came, Recipient};
 use super::settings::TIMES;
+use super::strangers::Held;
 use crate::envelope::{Evidence, How, PartnerRef};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::http::body::{self, Octets};
 use crate::transport::http::door::FULL;
 use crate::transport::http::places::share_of;
 use crate::transport::http::problem::Problem;
-use crate::transport::http::room::{Means, Room};
+use crate::transport::http::room::AGAIN;
 use crate::transport::http::server::Peer;
 use crate::transport::http::wishes::traceparent;
 use crate::transport::ids::fresh_id;
 use crate::transport::osci::fault;
 use crate::transport::osci_contents::Bench;
 use crate::transport::osci_keys::Keys;
+
+/// How long the whole message of a stranger waits for a place among strangers.
+const ENTERING: Duration = Duration::from_secs(10);
 
 /// Serves the path, and nothing else.
 pub fn router(recipient: Arc<Recipient>) -> Router {
@@ -46,7 +51,7 @@ async fn handle(
     let (head, body) = request.into_parts();
     let problem = match head.method {
         _ if head.uri.path() != recipient.settings.path => Some(Problem::NotFound),
-        Method::POST => None,
+        Method::POST => plain(&head.headers).err(),
         _ => Some(Problem::Method("POST")),
     };
     let answered = match problem {
@@ -59,6 +64,17 @@ async fn handle(
     answered.unwrap_or_else(|problem| problem.response(id))
 }
 
+/// Whether the head says what its body is, and once.
+fn plain(headers: &HeaderMap) -> Result<(), Problem> {
+    let once = |name: &HeaderName| headers.get_all(name).iter().count() <= 1;
+    let coding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    let encoded = coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity"));
+    match encoded || !once(&CONTENT_ENCODING) || !once(&CONTENT_TYPE) {
+        true => Err(Problem::MediaType),
+        false => Ok(()),
+    }
+}
+
 impl Recipient {
     async fn answer(
         self: &Arc<Self>,
@@ -67,41 +83,60 @@ impl Recipient {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Response, Problem> {
-        // Until its signature is verified a request is its address's: what that may have is bounded.
+        // Until its signature is verified a request is its address's: what that may have is bounded, and more where nothing of it ever was.
         let origin = share_of(self.door.origin(peer, headers));
         let asker = PartnerRef { id: format!("address {origin}"), how: How::Internal };
-        let place = match self.door.place(&asker) {
-            Ok(place) => place,
-            Err(full) => {
-                body::drain(body).await;
-                return Err(full);
-            }
-        };
-        let means = Means {
-            partner: &asker,
-            spool: self.door.around.spool.as_ref(),
-            permits: &self.door.permits,
-            open_parts: &self.door.open_parts,
-            uploads: &self.door.uploads,
-            stop: &self.door.stop,
-        };
+        let ticket = self.strangers.begin(origin);
         let most = self.settings.most();
-        let announced = body::announced(headers);
-        if announced.is_some_and(|octets| octets > most) {
+        if body::announced(headers).is_some_and(|octets| octets > most) {
             body::drain(body).await;
             return Err(Problem::TooLarge);
         }
-        let whole = usize::try_from(most * TIMES).unwrap_or(usize::MAX);
-        let asked = announced.map_or(most, |octets| octets.max(1)) * TIMES;
-        let room = Room::ask(Some(asked), whole, self.door.patience, means).await?;
+        // What is announced costs nothing: what comes is asked for as it comes.
+        let mut held = Held::of(origin);
         let mut octets = Octets::new(body, self.door.patience, &self.door.stop);
-        let mut content = BytesMut::with_capacity(usize::try_from(asked / TIMES).unwrap_or(0));
-        while let Some(piece) = octets.next().await? {
-            if (content.len() + piece.len()) as u64 > most {
-                return Err(Problem::TooLarge);
-            }
+        let mut content = BytesMut::new();
+        loop {
+            let cut = async {
+                match &ticket {
+                    Some(ticket) => ticket.cut().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let next = async {
+                let Some(piece) = octets.next().await? else { return Ok(None) };
+                let whole = (content.len() + piece.len()) as u64;
+                if whole > most {
+                    return Err(Problem::TooLarge);
+                }
+                let bounds = (whole * TIMES, most * TIMES);
+                match held.grow(bounds, &self.door.permits, ticket.as_ref(), self.door.patience).await {
+                    true => Ok(Some(piece)),
+                    false => Err(Problem::Busy(AGAIN)),
+                }
+            };
+            let piece = tokio::select! {
+                piece = next => piece?,
+                () = cut => return Err(Problem::Busy(FULL)),
+            };
+            let Some(piece) = piece else { break };
+            let room = usize::try_from(held.octets() / TIMES).unwrap_or(usize::MAX);
+            content.reserve(room.saturating_sub(content.len()));
             content.extend_from_slice(&piece);
+            if let Some(ticket) = &ticket {
+                ticket.moved(piece.len());
+            }
         }
+        held.shrink(content.len() as u64 * TIMES);
+        // Work costs a place, waiting for a slow one costs none.
+        let among = match &ticket {
+            Some(ticket) => {
+                ticket.is_whole();
+                Some(ticket.place(ENTERING).await.ok_or(Problem::Busy(FULL))?)
+            }
+            None => None,
+        };
+        let place = (self.door.place(&asker)?, among);
         let (sha256, size) = octets.finish();
         let came =
             Came { id, peer: self.door.peer(peer, headers), sha256, size, traceparent: traceparent(headers) };
@@ -110,7 +145,10 @@ impl Recipient {
         let (keys, judged) = self.judged(content.freeze(), content_type).await?;
         match judged {
             Ok(judged) => {
-                let answered = self.deliver(&judged, &came, (place, room)).await?;
+                let answered = self.deliver(&judged, &came, (place, held, ticket)).await?;
+                if answered.fresh && judged.is_signed() {
+                    self.strangers.proved(origin);
+                }
                 if answered.code == 800 {
                     tracing::debug!(connection = self.door.connection, id = %came.id, "a delivery is received");
                 }
@@ -120,9 +158,7 @@ impl Recipient {
                 self.note(&refused, &came, origin).await;
                 match refused.no {
                     No::Fault(code) => Ok(response(fault::written(code))),
-                    No::Feedback(code, exchange) => {
-                        self.respond(*exchange, keys, Answered { code, reply: None }).await
-                    }
+                    No::Feedback(code, exchange) => self.respond(*exchange, keys, Answered::of(code)).await,
                 }
             }
         }
@@ -137,7 +173,7 @@ impl Recipient {
         let recipient = self.clone();
         let judging = tokio::task::spawn_blocking(move || {
             let around = &recipient.door.around;
-            let keys = recipient.ring.current(&around.parts);
+            let keys = recipient.ring.current();
             let known = recipient.book.known(&around.doors.admission());
             let bench = Bench {
                 keys: &keys,
@@ -175,7 +211,8 @@ impl Recipient {
     async fn note(&self, refused: &Refused, came: &Came, origin: std::net::IpAddr) {
         let (connection, code) = (&self.door.connection, refused.code());
         tracing::warn!(connection, id = %came.id, code, why = refused.why, "a delivery is refused");
-        if !self.door.strangers.pass(origin) {
+        // What somebody whom we trust vouches for is no stranger's: that an office said what nobody can use stands against answers.
+        if refused.partner.is_none() && !self.door.strangers.pass(origin) {
             raise(Alarm::SenderNotAdmitted, connection, &[]);
             return;
         }

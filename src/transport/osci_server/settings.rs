@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::transport::http;
 use crate::transport::osci_keys::{self, KeySettings};
@@ -16,7 +16,7 @@ use crate::transport::tls::{self, TlsSettings};
 pub const TIMES: u64 = 4;
 
 /// Settings of a passive recipient.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
     /// Where to listen.
@@ -40,9 +40,10 @@ pub struct Settings {
     #[serde(default = "max_in_flight")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_in_flight: usize,
-    /// How many MiB messages may take in memory at once, each four times its size. One address has three quarters of it at most.
+    /// How many MiB messages may take in memory at once, each four times its size. Addresses of which no delivery was taken yet have half of it,
+    /// all together.
     #[serde(default = "body_memory")]
-    #[schemars(range(min = 6, max = 65_536))]
+    #[schemars(range(min = 8, max = 65_536))]
     pub body_memory: u64,
     /// How many MiB of attachments may lie on the disk at once of deliveries that are not decided yet. One partner has a quarter of it at
     /// most.
@@ -126,8 +127,8 @@ pub fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
             faults.push((format!("{at}/cipher"), text.to_owned()));
         }
     }
-    if settings.body_memory < 6 * settings.max_message {
-        let text = "must be at least six times `max-message`: one address has three quarters, and a message takes four times its size";
+    if settings.body_memory < 8 * settings.max_message {
+        let text = "must be at least eight times `max-message`: addresses that are not known yet have half, and a message takes four times its size";
         faults.push(("/body-memory".to_owned(), text.to_owned()));
     }
     if let Some(tls) = &settings.tls {

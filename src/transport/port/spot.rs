@@ -13,6 +13,9 @@ pub struct Spot {
     pub written: Option<String>,
 }
 
+/// The key of a spot that is no place but by what a partner is known.
+pub const AUTHORS: &str = "authors";
+
 /// A text in which a star is an octet like any other.
 pub fn exact(text: &str) -> String {
     text.replace('*', "%2A")

@@ -35,6 +35,7 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| check::<ChannelSettings>(written, further_of_channel),
     folders: port::no_folders,
     spots,
+    files: port::files::none,
     schema: schema_of::<Settings>,
     open: |name, written, around| Ok(Arc::new(DdataboxConnection::open(name, written, around)?)),
 };

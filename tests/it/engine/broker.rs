@@ -9,6 +9,7 @@ use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::{Envelope, Inbound, Verdict};
 use drehscheibe::plan::{Binding, Plan};
+use drehscheibe::rejection::Rejection;
 use drehscheibe::transport::amqp::ENTRY;
 use drehscheibe::transport::port::{Answers, Busy, Intake};
 use lapin::BasicProperties;
@@ -50,6 +51,10 @@ impl Intake for Cutting {
         self.note(&verdict);
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         Ok(verdict)
+    }
+
+    async fn refuse(&self, envelope: Envelope, fault: Rejection) -> Result<Verdict, Busy> {
+        self.inner.refuse(envelope, fault).await
     }
 }
 

@@ -137,6 +137,7 @@ const fn transport(word: &'static str, answers: Option<Answers>, sends: bool) ->
         check_channel: |_| Vec::new(),
         folders: drehscheibe::transport::port::no_folders,
         spots: drehscheibe::transport::port::no_spots,
+        files: drehscheibe::transport::port::files::none,
         schema: || json!({ "type": "object", "properties": {} }),
         open: |name, written, _| apart(name, written, no_source, no_destination),
     }
