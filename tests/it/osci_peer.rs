@@ -112,7 +112,7 @@ pub fn settings(url: &str, side: &str) -> Value {
         "url": url,
         "keys": { "signature": key(&format!("{side}_sig")), "cipher": [key(&format!("{side}_enc"))] },
         "intermediary": { "signature": [pin("intermed_sig")], "cipher": [pin("intermed_enc")] },
-        "timeout": "20s",
+        "timeout": "60s",
     })
 }
 
