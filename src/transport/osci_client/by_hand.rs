@@ -14,7 +14,8 @@ use crate::transport::osci::kind::Kind;
 use crate::transport::osci::order::{Order, ProcessCard, Selection};
 use crate::transport::osci_contents::{Content, verification};
 use crate::transport::port::account::Bound;
-use crate::transport::port::{Admission, Doors, HttpBinding};
+use crate::transport::port::binding::HttpBinding;
+use crate::transport::port::{Admission, Doors};
 use crate::trust::certificate::Certificate;
 
 /// Who is known, and no path and route.
