@@ -63,8 +63,8 @@ pub struct Settings {
     /// and whether the run comes before that end is chance.
     pub retains: bool,
     /// How old the Stand of a Negativauskunft may be when it leaves; later its request is decided anew before. What lies unread at an office for less
-    /// than an hour (`rueckstand`) makes no register incomplete, and a Bestandsmeldung is a day's: so within it the answer would be the same. A play,
-    /// for which hours are moments of the machine, has no such time.
+    /// than an hour, or what routes say instead where that is less (`rueckstand`), makes no register incomplete, and a Bestandsmeldung is a day's: so
+    /// within it the answer would be the same. A play, for which hours are moments of the machine, has no such time ([`Duration::MAX`]).
     pub fresh: Duration,
 }
 

@@ -373,13 +373,15 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
     for (index, due) in lane.heads.iter().enumerate() {
         let now = core.clock.now();
         let leaves = unsent::may_leave(core, due, lane.id).await;
+        // What is decided anew, or waits for a person, goes no other way either, however late it is.
         let (outcome, back) = match &leaves {
+            Leaves::Anew(_) => (unsent::aged(core), Vec::new()),
+            Leaves::Not(outcome @ Outcome::Parked { .. }) => (outcome.clone(), Vec::new()),
             _ if attempt::is_too_late(due.deadline, now) => {
                 settled_as(core, onward::late(core, &lease, destination.as_deref(), due).await)
             }
-            Leaves::Now => try_one(core, table, &lease, destination.as_deref(), due, &patience).await?,
-            Leaves::Anew(_) => (unsent::aged(core), Vec::new()),
             Leaves::Not(outcome) => (outcome.clone(), Vec::new()),
+            Leaves::Now => try_one(core, table, &lease, destination.as_deref(), due, &patience).await?,
         };
         let answers = answers::laid(core, back);
         let arrived = matches!(outcome, Outcome::Sent { .. });
@@ -486,7 +488,7 @@ async fn try_one(
             let safe = destination.repeat_is_safe();
             let doubt = match attempt::in_doubt(safe, None) {
                 InDoubt::Ask => {
-                    let asked = sending::find(core, lease, destination, &due.envelope);
+                    let asked = sending::find(core, lease, destination, due);
                     attempt::in_doubt(safe, Some(asked.await))
                 }
                 known => known,

@@ -143,8 +143,8 @@ impl Mailboxes for Ports {
         opened(core)?;
         held(core, &reader)?;
         let ticket = asking.receipt.as_deref().and_then(|shown| core.store.ticket(shown));
-        // What was handed out is out; what was not is looked at like anything that leaves.
-        if ticket.is_none() && !unsent::may_be_handed_out(core, id).await? {
+        // It is looked at like anything that leaves, whatever receipt is shown with it: that may be of another row, or of a hand-out that is over.
+        if !unsent::may_be_handed_out(core, &reader, id).await? {
             return Ok(Fetch::Behind);
         }
         let ask = stored::Ask { id, ticket, key: asking.key, lease, now: core.clock.now() };

@@ -180,7 +180,7 @@ async fn ends(
     }
     // Whoever can be asked says whether an earlier attempt has arrived; nobody else may.
     let found = match destination {
-        Some(destination) => sending::find(core, lease, destination, &due.envelope).await.ok(),
+        Some(destination) => sending::find(core, lease, destination, due).await.ok(),
         None => None,
     };
     match found {

@@ -111,7 +111,8 @@ async fn look_up(
     patience: Duration,
     now: Timestamp,
 ) -> Option<Found> {
-    let asked = tokio::time::timeout(patience, destination.find_by_reference(&due.envelope)).await;
+    let asked = destination.find_within(&due.envelope, due.taken_within());
+    let asked = tokio::time::timeout(patience, asked).await;
     let finding = match asked {
         // Only that it arrived is certain: where it went after the backup was taken nobody knows here.
         Ok(Ok(None) | Err(_)) | Err(_) if due.next.is_some() => return elsewhere(due),

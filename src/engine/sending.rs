@@ -153,11 +153,6 @@ impl Memory for OfRow<'_> {
     }
 }
 
-/// How long the receiver has on the way that a row is on, where the next way is taken then.
-fn onward_after(due: &Due) -> Option<Duration> {
-    due.next.as_ref().and_then(|next| next.late_after)
-}
-
 /// Sends an envelope.
 pub async fn send(
     core: &Core,
@@ -167,7 +162,7 @@ pub async fn send(
 ) -> Result<Receipt, SendError> {
     let progress = Progress::default();
     let memory = OfRow { core, lease, row: due.id, left: due.left.as_deref() };
-    let taken_within = onward_after(due);
+    let taken_within = due.taken_within();
     let sending =
         destination.attempt(envelope, Attempt { progress: &progress, memory: &memory, taken_within });
     within(core, lease, destination, (envelope, Some(&progress)), sending).await
@@ -178,9 +173,11 @@ pub async fn find(
     core: &Core,
     lease: &Lease,
     destination: &dyn Destination,
-    envelope: &Envelope,
+    due: &Due,
 ) -> Result<Option<Receipt>, SendError> {
-    within(core, lease, destination, (envelope, None), destination.find_by_reference(envelope)).await
+    let envelope = &due.envelope;
+    let asked = destination.find_within(envelope, due.taken_within());
+    within(core, lease, destination, (envelope, None), asked).await
 }
 
 /// An attempt of unknown outcome came before: look first, send only if it certainly did not arrive.
@@ -190,7 +187,7 @@ pub async fn look_up_or_send(
     destination: &dyn Destination,
     (envelope, due): (&Envelope, &Due),
 ) -> Result<Receipt, SendError> {
-    match find(core, lease, destination, envelope).await {
+    match find(core, lease, destination, due).await {
         Ok(Some(receipt)) => Ok(receipt),
         Ok(None) => send(core, lease, destination, (envelope, due)).await,
         Err(_) => Err(SendError::Unclear { cause: "an earlier attempt cannot be looked up".to_owned() }),

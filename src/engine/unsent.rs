@@ -2,6 +2,8 @@
 //! register's when it leaves (rules.md 2.1, 2.4): where its Stand is too old, where it was contradicted, or where nobody knows what it rests on,
 //! its request is decided anew; where that cannot be, it waits for a person. Never decides a request itself, and never holds what is none.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -9,6 +11,7 @@ use crate::effects::Vorgang;
 use crate::register::keys;
 use crate::store::contract::StoreError;
 use crate::store::lane::{Anew, Due, Named, Outcome, Unsent};
+use crate::store::mailbox::Reader;
 use crate::telemetry::parts::Turn;
 use crate::transport::port::Busy;
 
@@ -18,12 +21,24 @@ use super::standing;
 
 /// Where it was contradicted after something of it may have left.
 const CONTRADICTED: &str = "an Eintragung was delivered that this Negativauskunft denies, and an attempt before may have shown it; its office has a task";
+/// Where something lies here that speaks against it, and it cannot be decided anew, or was decided beside it.
+const OBJECTED: &str = "a delivery or notice that may speak of an Eintragung of this child is open here, and this Negativauskunft cannot be taken back";
+/// What a person does about that.
+const END_IT: &str = "`lieferung list` shows what is open; once it has ended replay this row, or ask the issuing Jugendamt to answer her itself";
 /// Where its request is not kept any more.
 const GONE: &str =
     "this Negativauskunft cannot be decided anew, because the request that it answers is not kept any more";
-/// What a person does about either.
+/// Where nobody knows what it says.
+const NO_VORGANG: &str =
+    "the Vorgang that this answer belongs to is not kept any more, so nobody can tell whether it still holds";
+/// What a person does about any of these.
 const ANSWER_HER: &str =
     "do not send it: ask the issuing Jugendamt to answer her itself, and let the retention remove this row";
+
+/// What is decided anew because something is open, and is a Negativauskunft again so soon, is looked at by a person.
+const AGAIN: SignedDuration = SignedDuration::from_secs(10);
+/// So far two clocks of one house may be apart.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whether a row may leave.
 #[derive(Clone, Debug)]
@@ -41,8 +56,12 @@ pub enum Leaves {
 enum Old {
     /// Time has passed, it rests on what nobody knows, or something was objected while it was in hand: it would be another one now.
     Aged,
+    /// Something that may speak of an Eintragung is open, under a key that it rests on.
+    Objected,
     /// An Eintragung was delivered that it denies.
     Contradicted,
+    /// Its Vorgang is not kept: whether it is a Negativauskunft nobody knows.
+    Unknown,
 }
 
 /// Whether this row, which is in hand now, may leave.
@@ -52,12 +71,14 @@ pub async fn may_leave(core: &Core, due: &Due, lane: i64) -> Leaves {
     match judged(core, &answer, Some(lane)).await {
         Ok(None) => Leaves::Now,
         Ok(Some((old, outcome))) => match (outcome, old) {
+            (_, Old::Unknown) => Leaves::Not(parked(NO_VORGANG, ANSWER_HER)),
+            (Anew::Runs | Anew::Left, Old::Objected) => Leaves::Not(parked(OBJECTED, END_IT)),
             (Anew::Runs, _) => Leaves::Anew(answer),
             (Anew::Busy, _) => Leaves::Not(later(core, "another row of this answer is in somebody's hand")),
             // It was issued: a repeat says what was said before.
             (Anew::Left, Old::Aged) => Leaves::Now,
-            (Anew::Left, Old::Contradicted) => Leaves::Not(parked(CONTRADICTED)),
-            (Anew::Gone, _) => Leaves::Not(parked(GONE)),
+            (Anew::Left, Old::Contradicted) => Leaves::Not(parked(CONTRADICTED, ANSWER_HER)),
+            (Anew::Gone, _) => Leaves::Not(parked(GONE, ANSWER_HER)),
         },
         Err(Busy { cause, .. }) => Leaves::Not(later(core, &cause)),
     }
@@ -84,39 +105,70 @@ pub async fn run_anew(core: &Core, row: Uuid, answer: Unsent) -> Result<Anew, St
 }
 
 /// Whether a reader of a mailbox may get this row; where it may not, its request is decided anew.
-pub async fn may_be_handed_out(core: &Core, row: Uuid) -> Result<bool, Busy> {
+pub async fn may_be_handed_out(core: &Core, reader: &Reader, row: Uuid) -> Result<bool, Busy> {
     let failed = |error: StoreError| {
         core.store_failed(&error);
         busy("the store cannot be used now")
     };
-    let Some((cause, vorgang)) = core.store.answer_of(row).await.map_err(failed)? else { return Ok(true) };
+    let Some((cause, vorgang)) = core.store.answer_of(reader, row).await.map_err(failed)? else {
+        return Ok(true);
+    };
     let answer = answer(core, cause, vorgang);
     match judged(core, &answer, None).await? {
-        None | Some((Old::Aged, Anew::Left | Anew::Busy)) => Ok(true),
-        Some((_, Anew::Runs)) => run_anew(core, row, answer).await.map(|_| false).map_err(failed),
-        Some((_, Anew::Left | Anew::Busy | Anew::Gone)) => Ok(false),
+        None | Some((Old::Aged, Anew::Left)) => Ok(true),
+        Some((Old::Aged | Old::Contradicted, Anew::Runs)) => {
+            run_anew(core, row, answer).await.map(|_| false).map_err(failed)
+        }
+        // What is in hand is asked for again, and what is open ends.
+        Some((_, Anew::Runs | Anew::Left | Anew::Busy | Anew::Gone)) => Ok(false),
     }
 }
 
-/// Why an answer may not leave as it is, and what would become of it; `None` where it may. Nothing more is asked of what is no Negativauskunft.
+/// Why an answer may not leave as it is, and what would become of it; `None` where it may. Nothing more is asked of what is no Negativauskunft, and
+/// what is none where it is not known is as good as one.
 async fn judged(core: &Core, answer: &Unsent, held: Option<i64>) -> Result<Option<(Old, Anew)>, Busy> {
     let lies = core.store.lies(answer.clone(), held).await;
     let lies = lies.map_err(|_| busy("the store cannot be read now"))?;
+    let Some(vorgang) = lies.vorgang else { return Ok(Some((Old::Unknown, lies.anew))) };
     // What an office answered was caused by its delivery, not by the request: it is the office's word.
     let own = |one: &Vorgang| one.is_negativ() && one.akte.nummer == Some(answer.cause);
-    let Some(negativ) = lies.vorgang.filter(own) else { return Ok(None) };
+    let Some(negativ) = Some(vorgang).filter(own) else { return Ok(None) };
     // The office of one that was contradicted while it could not be taken back has its task.
     let told = standing::vorgang(core, keys::widerspruch(negativ.id)).await?;
-    let old = match told.is_some() {
-        true => Some(Old::Contradicted),
-        false => (lies.spoken_against || !is_fresh(core, &negativ)).then_some(Old::Aged),
+    let old = match (told.is_some(), lies.anew) {
+        (true, _) => Some(Old::Contradicted),
+        // It was issued, or may have been: no copy of it leaves while something is open, and who decides anew sees that anyway.
+        (false, Anew::Left) if lies.objected => Some(Old::Objected),
+        (false, _) if lies.spoken_against || !is_fresh(core, &negativ) => Some(Old::Aged),
+        // Nothing took it back, or could: whoever let that in was a program before this one. Once, so that no request runs for ever.
+        (false, _) if lies.objected => {
+            Some(if age(core, &negativ) > Some(AGAIN) { Old::Aged } else { Old::Objected })
+        }
+        (false, _) => None,
     };
     Ok(old.map(|old| (old, lies.anew)))
 }
 
+/// How old a Stand may be: what lies unread for longer than the routes say (`rueckstand`) makes a register incomplete.
+fn fresh(core: &Core) -> SignedDuration {
+    let own = core.settings.fresh;
+    let set = core.set.load();
+    let steps = set.plans.iter().flat_map(|plan| &plan.steps);
+    let unread = steps.filter_map(|planned| planned.step.rueckstand()).min();
+    match unread.filter(|_| own < Duration::MAX) {
+        Some(unread) => signed(own).min(unread),
+        None => signed(own),
+    }
+}
+
+fn age(core: &Core, vorgang: &Vorgang) -> Option<SignedDuration> {
+    vorgang.akte.stand.map(|stand| core.clock.now().duration_since(stand))
+}
+
+/// Whether a Stand is of now. One that lies ahead is of a clock that was wrong: nobody knows how old it is.
 fn is_fresh(core: &Core, vorgang: &Vorgang) -> bool {
-    let age = vorgang.akte.stand.map(|stand| core.clock.now().duration_since(stand));
-    vorgang.akte.spuren && age.is_some_and(|age| age <= signed(core.settings.fresh))
+    let fresh = fresh(core);
+    vorgang.akte.spuren && age(core, vorgang).is_some_and(|age| age <= fresh && age >= -AHEAD.min(fresh))
 }
 
 fn later(core: &Core, cause: &str) -> Outcome {
@@ -125,6 +177,6 @@ fn later(core: &Core, cause: &str) -> Outcome {
     Outcome::Later { at, cause: cause.to_owned(), doubt: false, turn: Turn::Ours }
 }
 
-fn parked(cause: &str) -> Outcome {
-    Outcome::Parked { cause: cause.to_owned(), next_step: ANSWER_HER.to_owned() }
+fn parked(cause: &str, next_step: &str) -> Outcome {
+    Outcome::Parked { cause: cause.to_owned(), next_step: next_step.to_owned() }
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::seal::index::Tag;
 use crate::store::contract::StoreError;
 use crate::store::lane::{Anew, Lies, Unsent};
+use crate::store::mailbox::Reader;
 
 /// Takes answers back that lay here.
 #[async_trait]
@@ -19,6 +20,6 @@ pub trait Anews {
     /// with.
     async fn run_anew(&self, unsent: Unsent, by: Uuid, now: Timestamp) -> Result<Anew, StoreError>;
 
-    /// The request whose answer an open row carries, and its Vorgang; `None` of what is no such row.
-    async fn answer_of(&self, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError>;
+    /// The request whose answer an open row in a mailbox of this reader carries, and its Vorgang; `None` of what is no such row.
+    async fn answer_of(&self, reader: &Reader, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError>;
 }

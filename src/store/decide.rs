@@ -268,8 +268,8 @@ pub struct Owed<'a> {
     pub unclear: bool,
     /// An attempt left something at the far end.
     pub left: bool,
-    /// It is on the way that it was made for, and goes to whom it was made for.
-    pub first_way: bool,
+    /// No way before the one that it is on may have shown it, and it goes to whom it was made for.
+    pub unseen: bool,
     /// Somebody has its lane in hand.
     pub leased: bool,
     /// The fence of its lane; 0 where there is none.
@@ -279,11 +279,11 @@ pub struct Owed<'a> {
 }
 
 impl Owed<'_> {
-    /// Whether it is certain that nothing of it has left: nobody has it in hand, no attempt is in doubt, no reader was ever shown it, and no
-    /// way before this one was tried. That attempts were refused does not matter: what was refused for certain was not accepted.
+    /// Whether it is certain that nothing of it has left: nobody has it in hand, no attempt is in doubt, and no reader was ever shown it, by this
+    /// way or one before. That attempts were refused does not matter: what was refused for certain was not accepted.
     pub fn is_here(&self) -> bool {
         let still = is_open(self.state) || self.state == "parked";
-        still && !self.unclear && !self.left && self.first_way && !self.leased && self.fence >> BELOW == 0
+        still && !self.unclear && !self.left && self.unseen && !self.leased && self.fence >> BELOW == 0
     }
 }
 
@@ -441,7 +441,7 @@ mod tests {
             state: "queued",
             unclear: false,
             left: false,
-            first_way: true,
+            unseen: true,
             leased: false,
             fence: 0,
             carries: true,
@@ -459,7 +459,7 @@ mod tests {
             Owed { state: "unclear", ..HERE },
             Owed { unclear: true, ..HERE },
             Owed { left: true, ..HERE },
-            Owed { first_way: false, ..HERE },
+            Owed { unseen: false, ..HERE },
             Owed { leased: true, ..HERE },
             Owed { fence: handed_anew(0), ..HERE },
         ] {
@@ -479,7 +479,7 @@ mod tests {
             state: "queued",
             unclear: false,
             left: false,
-            first_way: true,
+            unseen: true,
             leased: false,
             fence: 0,
             carries: true,

@@ -50,6 +50,13 @@ pub struct Due {
     pub envelope: Envelope,
 }
 
+impl Due {
+    /// How long the receiver has on the way that the row is on, where the next way is taken then.
+    pub fn taken_within(&self) -> Option<Duration> {
+        self.next.as_ref().and_then(|next| next.late_after)
+    }
+}
+
 /// What comes after the way that a row is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Next {
@@ -314,6 +321,8 @@ pub struct Lies {
     pub anew: Anew,
     /// Something was objected under a key that it rests on while it could not be taken back.
     pub spoken_against: bool,
+    /// Something is objected under such a key now.
+    pub objected: bool,
 }
 
 /// What became of an answer that was to be decided anew because it lay here for long, or nobody knows what it rests on.

@@ -26,6 +26,13 @@ pub struct Reader {
     pub destinations: Vec<String>,
 }
 
+impl Reader {
+    /// Whether what is for this partner at this destination is its own to read.
+    pub fn reads(&self, partner: &str, destination: &str) -> bool {
+        self.partner == partner && self.destinations.iter().any(|own| own == destination)
+    }
+}
+
 /// What lies in a mailbox; no content.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {

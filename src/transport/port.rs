@@ -6,6 +6,7 @@ pub mod binding;
 pub mod files;
 pub mod left;
 pub mod mailbox;
+mod outcome;
 pub mod reach;
 pub mod spot;
 
@@ -262,6 +263,17 @@ pub trait Destination: Send + Sync {
     /// Looks an earlier attempt up at the far end; `Ok(None)` means it certainly did not arrive.
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError>;
 
+    /// The same, with the time that the receiver has on this way ([`Attempt::taken_within`]): what is found is followed for as long as what is
+    /// sent. A destination that follows nothing by itself implements it.
+    async fn find_within(
+        &self,
+        envelope: &Envelope,
+        taken_within: Option<Duration>,
+    ) -> Result<Option<Receipt>, SendError> {
+        let found = self.find_by_reference(envelope).await?;
+        Ok(found.map(|receipt| receipt.followed_for(taken_within)))
+    }
+
     /// Looks whether the far end has confirmed what it took: asked where [`Receipt::follow`] wanted it, until it is confirmed or has
     /// failed. Never sends. May be asked again for what it has told already, after a crash or by another process, and then tells the same.
     /// An error: nothing is known by this look; `Never` says that no look can tell any more.
@@ -305,20 +317,6 @@ pub enum SpoolError {
     /// The stored part does not open.
     #[error("stored part does not open: {0}; it is not sent")]
     Corrupt(String),
-}
-
-/// A part that cannot be read is not sent: certainly nothing was accepted.
-impl From<SpoolError> for SendError {
-    fn from(error: SpoolError) -> SendError {
-        match error {
-            SpoolError::Later(_) => SendError::Later {
-                cause: "a part cannot be read now".to_owned(),
-                retry_after: None,
-                far_end: false,
-            },
-            SpoolError::Corrupt(_) => SendError::Never { cause: "a stored part does not open".to_owned() },
-        }
-    }
 }
 
 /// A part being written.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::Envelope;
 use drehscheibe::transport::folder::ENTRY;
-use drehscheibe::transport::port::{Channel, Destination, SendError, Spool};
+use drehscheibe::transport::port::{
+    Attempt, Channel, Destination, Followed, Forgetful, Progress, SendError, Spool, Withdrawal,
+};
 use serde_json::{Value, json};
 
 use crate::support::names;
@@ -60,6 +62,35 @@ async fn a_tray_of_letters_holds_what_is_printed_and_to_whom_it_goes() {
     assert!(to.find_by_reference(&leaving).await.unwrap().is_some());
     fs::remove_file(out.join(format!("{id}.json"))).unwrap();
     assert!(matches!(to.find_by_reference(&leaving).await, Err(SendError::Unclear { .. })));
+}
+
+/// Taken back is what was printed there, and nothing that whoever prints has laid beside it.
+#[tokio::test]
+async fn a_letter_that_is_taken_back_leaves_what_is_not_of_it() {
+    let house = House::new();
+    let out = house.spooled.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let to = tray(&house, json!({ "out": out, "letters": {} }));
+    let an = json!({ "name": { "familienname": "M" }, "anschrift": { "wohnort": "B" } });
+    let sheets = [("%PDF brief", "application/pdf"), ("%PDF blatt", "application/pdf")];
+    let leaving = letter(&house, &json!({ "an": an, "referenz": "r" }), &sheets).await;
+    let taken_within = Some(std::time::Duration::from_secs(100));
+    let attempt = Attempt { progress: &Progress::default(), memory: &Forgetful, taken_within };
+    let receipt = to.attempt(&leaving, attempt).await.unwrap();
+    let id = leaving.head.id;
+    let mine = [format!("{id}-1.pdf.gedruckt"), format!("{id}-druckauftrag.json"), format!("{id}.part-1")];
+    for name in &mine {
+        fs::write(out.join(name), b"x").unwrap();
+    }
+    let back = async |keep: &[u8]| {
+        let followed = Followed { id, reference: &receipt.reference, keep, looks: 0, last: true };
+        to.withdraw(&followed).await
+    };
+    let Ok(Withdrawal::Step { keep }) = back(&receipt.follow.unwrap().keep).await else {
+        panic!("it is there")
+    };
+    assert!(matches!(back(&keep).await, Ok(Withdrawal::Gone)));
+    assert_eq!(names(&out), mine);
 }
 
 #[tokio::test]

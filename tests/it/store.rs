@@ -11,6 +11,7 @@ use drehscheibe::store::claims::Claims;
 use drehscheibe::store::contract::{Command, CommandState, Scope, Store, StoreError};
 use drehscheibe::store::lies::Lies;
 use drehscheibe::store::orders::Orders;
+use drehscheibe::store::postgres::statements::STATEMENTS;
 use drehscheibe::store::recovery::Restored;
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::restore;
@@ -20,6 +21,37 @@ use uuid::Uuid;
 
 use crate::store_contract::common::{House, at, claims_of, commit_one, delivery, read_claim, spool};
 use crate::store_contract::{damage, retention, waiting};
+use crate::support::{names, root};
+
+/// The names of the statements of a back end, sorted, and everything else that is written for it.
+fn written(back_end: &str) -> (Vec<String>, String) {
+    let folder = root().join("src/store").join(back_end);
+    let mut statements: Vec<String> = names(&folder.join("sql"))
+        .into_iter()
+        .map(|name| name.strip_suffix(".sql").expect("a statement").to_owned())
+        .collect();
+    statements.sort();
+    let is_code = |name: &String| name.ends_with(".rs") && name != "statements.rs";
+    let code = names(&folder).into_iter().filter(is_code);
+    (statements, code.map(|name| std::fs::read_to_string(folder.join(name)).unwrap()).collect())
+}
+
+/// Whoever looks at all statements (plans, rights) looks at all there are; and none lies there that nobody runs.
+#[test]
+fn every_statement_is_listed_and_run() {
+    for back_end in ["sqlite", "postgres"] {
+        let (names, code) = written(back_end);
+        assert!(names.len() > 200, "{back_end}");
+        let run =
+            |name: &&String| code.contains(&format!("\"{name}\"")) || code.contains(&format!("{name}.sql\""));
+        let idle: Vec<&String> = names.iter().filter(|name| !run(name)).collect();
+        assert!(idle.is_empty(), "{back_end}: {idle:?}");
+        if back_end == "postgres" {
+            let listed: Vec<&str> = STATEMENTS.iter().map(|(name, _)| *name).collect();
+            assert_eq!(listed, names);
+        }
+    }
+}
 
 /// An embedded store in a folder that goes with the test.
 struct Embedded {

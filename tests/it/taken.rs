@@ -249,6 +249,24 @@ async fn what_nobody_took_is_taken_back_once_or_the_partner_has_it() {
     assert_eq!(names(&out), Vec::<String>::new(), "nothing of it is left");
     assert!(open(&one, &keep).await, "what we have taken back was not taken");
     assert!(matches!(back(&one, &keep).await, Ok(Withdrawal::Gone)), "asked again it says the same");
+    // What the partner lays beside it stays.
+    let mine = lay().await;
+    let id = mine.0;
+    let others = [
+        format!("{id}-1.pdf"),
+        format!("{id}-quittung.xml"),
+        format!("{id}.part-01"),
+        format!("{id}.part-1.sig"),
+    ];
+    for name in others.iter().chain([&format!("{id}.part-1")]) {
+        fs::write(out.join(name), b"x").unwrap();
+    }
+    let Ok(Withdrawal::Step { keep }) = back(&mine, &mine.2).await else { panic!("it is there") };
+    assert!(matches!(back(&mine, &keep).await, Ok(Withdrawal::Gone)));
+    assert_eq!(names(&out), others);
+    for name in &others {
+        fs::remove_file(out.join(name)).unwrap();
+    }
     // The partner was faster.
     let two = lay().await;
     fs::remove_file(out.join(&two.1)).unwrap();
@@ -270,4 +288,15 @@ async fn what_nobody_took_is_taken_back_once_or_the_partner_has_it() {
     let folder_only = &four.2[..four.2.len() / 2];
     assert!(matches!(back(&four, folder_only).await, Err(SendError::Never { .. })));
     assert!(out.join(&four.1).exists());
+    // What a look-up finds again has the time of its way, and is taken back like what was laid there now.
+    let leaving = envelope("<a/>", "application/xml");
+    destination.send(&leaving).await.unwrap();
+    assert_eq!(destination.find_by_reference(&leaving).await.unwrap().unwrap().follow, None);
+    let receipt = destination.find_within(&leaving, taken_within).await.unwrap().unwrap();
+    let follow = receipt.follow.unwrap();
+    assert_eq!((follow.first, follow.within), (Duration::from_secs(25), Duration::from_secs(100)));
+    let five = (leaving.head.id, receipt.reference, follow.keep);
+    let Ok(Withdrawal::Step { keep }) = back(&five, &five.2).await else { panic!("it is there") };
+    assert!(matches!(back(&five, &keep).await, Ok(Withdrawal::Gone)));
+    assert!(!out.join(&five.1).exists());
 }

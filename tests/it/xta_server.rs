@@ -188,6 +188,37 @@ async fn an_office_delivers_by_xta_and_comes_for_its_quittung_through_kill_and_r
     assert!(!amt.stage.log().contains("panicked"));
 }
 
+/// A release that this house does not read yet lies in it all the same (rules.md 2.1 b): it stands against answers of its office, as one does that
+/// came by HTTP, a tray or a queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_of_a_version_that_nobody_reads_speaks_against_its_office_by_xta_too() {
+    let amt = Amt::new();
+    let _running = amt.up().await;
+    let Some(told) = amt.zeep_one("bremen", json!({"do": "createMessageId", "as": BREMEN})) else { return };
+    let answer = &told["answer"];
+    let id = answer.as_str().or(answer["_value_1"].as_str()).unwrap_or_else(|| panic!("{told}")).to_owned();
+    let (read, unread) = ("version=\"1.3.0\"", "version=\"9.9.9\"");
+    let body = delivery(1);
+    assert!(body.contains(read), "{body}");
+    amt.zeep_one("bremen", order(BREMEN, &id, &body.replacen(read, unread, 1))).unwrap();
+    let words = ["lieferung", "list", "--jugendamt", "jugendamt-bremen", "--json"];
+    let mut listed = Value::Null;
+    for _ in 0..120 {
+        let output = amt.stage.command(&words).output().unwrap();
+        listed = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        if listed.as_array().is_some_and(|all| !all.is_empty()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let [one] = listed.as_array().unwrap().as_slice() else { panic!("{listed}\n{}", amt.stage.log()) };
+    assert_eq!(
+        (&one["jugendamt"], &one["grund"]),
+        (&json!("jugendamt-bremen"), &json!("unreadable")),
+        "{one}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_sees_closes_cancels_or_reports_what_is_anothers() {
     let amt = Amt::new();

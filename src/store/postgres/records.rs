@@ -57,7 +57,7 @@ pub async fn records<'a>(
                     until.push(micros(*end));
                     set.push(Deleted::Tombstone { key: *tombstone, created: *made, until: *end });
                 }
-                MirrorWork::Put { id, record, keys: found_by, ende } => {
+                MirrorWork::Put { id, record, keys: found_by, ende, .. } => {
                     let nr = match mirror.get(id) {
                         Some(old) => {
                             let child = known.get(&old.subject).ok_or_else(lost_record)?;

@@ -1,4 +1,4 @@
-//! Negativauskünfte that rest on a key under which an entry opens an objection: what of them has not left is taken back with the same commit, so
+//! Negativauskünfte that rest on a key under which an entry opens an objection or a notice: what of them has not left is taken back with the same commit, so
 //! that none leaves while what speaks against it lies here (rules.md 2.1). Looks at no answer of which anything may have left.
 
 use crate::store::postgres::base::Base;
@@ -14,7 +14,7 @@ use crate::store::sealing::values::Stored;
 pub async fn all(base: &Base, tx: &Tx<'_>, winners: &[Winner<'_>], month: i64) -> Stored<bool> {
     let mut any = false;
     for work in winners.iter().map(|winner| winner.work) {
-        let keys: Vec<&[u8]> = work.moved_by_objections().map(|key| &key[..]).collect();
+        let keys: Vec<&[u8]> = work.speaks_under().map(|key| &key[..]).collect();
         if keys.is_empty() {
             continue;
         }

@@ -1,7 +1,7 @@
 //! Every statement of this back end by name, for those who look at all of them: plans, rights, documentation.
 //! Never runs one.
 
-/// Names and texts, sorted by name; the list is as long as the folder `sql/`.
+/// Names and texts, sorted by name: all of the folder `sql/`.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("abruf_add", include_str!("sql/abruf_add.sql")),
     ("abruf_seen", include_str!("sql/abruf_seen.sql")),
@@ -144,6 +144,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("lane_held_add", include_str!("sql/lane_held_add.sql")),
     ("lane_lease", include_str!("sql/lane_lease.sql")),
     ("lane_lock", include_str!("sql/lane_lock.sql")),
+    ("lane_lost", include_str!("sql/lane_lost.sql")),
     ("lane_named", include_str!("sql/lane_named.sql")),
     ("lane_next", include_str!("sql/lane_next.sql")),
     ("lane_orphaned", include_str!("sql/lane_orphaned.sql")),
@@ -349,6 +350,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("trace_decided", include_str!("sql/trace_decided.sql")),
     ("trace_drop", include_str!("sql/trace_drop.sql")),
     ("trace_list", include_str!("sql/trace_list.sql")),
+    ("trace_objected", include_str!("sql/trace_objected.sql")),
     ("trace_there", include_str!("sql/trace_there.sql")),
     ("vorgang_anew", include_str!("sql/vorgang_anew.sql")),
     ("vorgang_delivered", include_str!("sql/vorgang_delivered.sql")),

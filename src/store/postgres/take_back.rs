@@ -15,6 +15,7 @@ use crate::store::anew::Anews;
 use crate::store::contract::StoreError;
 use crate::store::decide::{self, Owed};
 use crate::store::lane::{Anew, Lies, Unsent};
+use crate::store::mailbox::Reader;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{self, Tx, rows, run, transact};
@@ -46,7 +47,7 @@ async fn rows_of(on: &impl GenericClient, back: &TakeBackWork) -> Stored<Vec<(Go
             state: decide::word(get(r, 5)?),
             unclear: get(r, 6)?,
             left: get(r, 7)?,
-            first_way: get(r, 8)?,
+            unseen: get(r, 8)?,
             leased: get(r, 9)?,
             fence: get(r, 10)?,
             carries: true,
@@ -134,8 +135,9 @@ async fn lies(base: &Base, back: &TakeBackWork, held: Option<i64>) -> Stored<Lie
     let client = base.db.get().await?;
     let vorgang = read::vorgaenge(base, &client, vec![&back.vorgang[..]]).await?.remove(&back.vorgang);
     let marked = rows(&client, sql!("trace_there"), &[&&SPOKEN_AGAINST[..], &&back.vorgang[..]]).await?;
-    let spoken_against = !marked.is_empty();
-    Ok(Lies { vorgang, anew: could(&client, back, held).await?, spoken_against })
+    let open = pool::one(&client, sql!("trace_objected"), &[&&back.vorgang[..]]).await?;
+    let (spoken_against, objected) = (!marked.is_empty(), open.is_some());
+    Ok(Lies { vorgang, anew: could(&client, back, held).await?, spoken_against, objected })
 }
 
 /// Takes it back where it can be.
@@ -161,13 +163,13 @@ pub async fn spoken_against(tx: &Tx<'_>, (by, back): By<'_>, month: i64) -> Stor
     }
 }
 
-/// The request whose answer an open row carries, and its Vorgang.
-async fn answer_of(base: &Base, row: Uuid) -> Stored<Option<(Uuid, Tag)>> {
+/// The request whose answer an open row of a mailbox carries, and its Vorgang.
+async fn answer_of(base: &Base, who: &Reader, row: Uuid) -> Stored<Option<(Uuid, Tag)>> {
     let client = base.db.get().await?;
     let found = pool::one(&client, sql!("outbox_one"), &[&row]).await?;
     let Some(r) = found else { return Ok(None) };
     let (closed, state) = (lanes::closed_due(&r)?, get::<&str>(&r, 8)?);
-    if !decide::is_open(state) {
+    if !decide::is_open(state) || !who.reads(&closed.partner, &closed.destination) {
         return Ok(None);
     }
     let opened = base.keyring.open_one(&client, Owner::new("outbox", row), blob::closed(&r, 16)?).await;
@@ -190,8 +192,8 @@ impl Anews for PostgresStore {
         Ok(outcome)
     }
 
-    async fn answer_of(&self, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {
-        answer_of(&self.base, row).await
+    async fn answer_of(&self, reader: &Reader, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {
+        answer_of(&self.base, reader, row).await
     }
 }
 

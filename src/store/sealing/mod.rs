@@ -17,6 +17,7 @@ pub mod orte;
 pub mod prepare;
 pub mod rekey;
 pub mod shown;
+pub mod speaks;
 pub mod take_back;
 pub mod taking;
 pub mod tickets;

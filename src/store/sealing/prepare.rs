@@ -40,6 +40,8 @@ pub enum MirrorWork {
         keys: Vec<Tag>,
         /// Its blind day, see `endet`.
         ende: Tag,
+        /// Whether nothing is answered from it without a person.
+        contested: bool,
     },
     /// Remove.
     Remove {
@@ -381,6 +383,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
             MirrorChange::Put { id, registersatz, keys } => MirrorWork::Put {
                 id: *id,
                 ende: endet::of(keyring, registersatz),
+                contested: registersatz.vermerk.belastet(),
                 record: Fresh::seal(Owner::new("mirror", *id), None, Some(&to_json(registersatz)?), None)?,
                 // Two ways to leave a part out may come to the same key.
                 keys: keys.iter().map(search).collect::<BTreeSet<_>>().into_iter().collect(),

@@ -425,7 +425,7 @@ fn mirror(
             )?;
             ledger::note(scene, &Deleted::Tombstone { key: *tombstone, created: *created, until: *until })?;
         }
-        MirrorWork::Put { id, record, keys, ende } => {
+        MirrorWork::Put { id, record, keys, ende, .. } => {
             let mut find = scene.connection.prepare_cached(sql!("mirror_find")).map_err(trouble)?;
             let found: Option<(i64, i64, i64)> = find
                 .query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))

@@ -1,4 +1,4 @@
-//! Negativauskünfte that rest on a key under which an entry opens an objection: what of them has not left is taken back with the same commit, so
+//! Negativauskünfte that rest on a key under which an entry opens an objection or a notice: what of them has not left is taken back with the same commit, so
 //! that none leaves while what speaks against it lies here (rules.md 2.1). Looks at no answer of which anything may have left.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::store::sqlite::{register, take_back};
 /// Takes them back; returns whether a request is to run again.
 pub fn all(scene: &mut Scene<'_>, work: &Work) -> Stored<bool> {
     let mut decided: BTreeSet<Tag> = BTreeSet::new();
-    for key in work.moved_by_objections() {
+    for key in work.speaks_under() {
         let mut list = scene.connection.prepare_cached(sql!("trace_decided")).map_err(trouble)?;
         let found = list.query_map([&key[..]], |r| r.get::<_, Tag>(0)).map_err(trouble)?;
         for vorgang in found {

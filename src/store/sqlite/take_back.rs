@@ -14,6 +14,7 @@ use crate::store::anew::Anews;
 use crate::store::contract::StoreError;
 use crate::store::decide::{self, Owed};
 use crate::store::lane::{Anew, Lies, Unsent};
+use crate::store::mailbox::Reader;
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::due::{self, ClosedDue};
 use crate::store::sealing::prepare::Work;
@@ -48,7 +49,7 @@ fn rows(connection: &Connection, back: &TakeBackWork) -> Stored<Vec<(Going, Owed
             state: decide::word(&state),
             unclear: flag(7)?,
             left: flag(8)?,
-            first_way: flag(9)?,
+            unseen: flag(9)?,
             leased: flag(10)?,
             fence: r.get(11).map_err(trouble)?,
             carries: true,
@@ -97,13 +98,17 @@ pub fn all(scene: &mut Scene<'_>, work: &Work) -> Stored<bool> {
     let by = (work.id, work.now);
     let mut any = false;
     for back in &work.take_backs {
-        match back.then {
-            Then::Anew => any |= one(scene, by, back)?,
-            Then::Over => {
-                let going = going(scene.connection, back)?.unwrap_or_default();
-                go(scene, by, going)?;
-            }
+        let taken = match back.then {
+            Then::Anew => one(scene, by, back)?,
+            Then::Over => gone(scene, by, back)?,
+        };
+        // It could when the entry began, and nobody else writes: what the entry does besides is against it.
+        if !taken {
+            return Err(StoreError::Entry(
+                "what it takes back cannot be taken back beside what else it does".into(),
+            ));
         }
+        any |= back.then == Then::Anew;
     }
     Ok(any)
 }
@@ -111,8 +116,9 @@ pub fn all(scene: &mut Scene<'_>, work: &Work) -> Stored<bool> {
 /// Takes back one answer, where all of it can be, so that its request is decided anew; returns whether it was. `by`: what causes it, and when.
 pub fn one(scene: &mut Scene<'_>, by: (Uuid, Timestamp), back: &TakeBackWork) -> Stored<bool> {
     let Some(inbox) = request(scene.connection, back)? else { return Ok(false) };
-    let Some(going) = going(scene.connection, back)? else { return Ok(false) };
-    go(scene, by, going)?;
+    if !gone(scene, by, back)? {
+        return Ok(false);
+    }
     scene.run(sql!("inbox_state"), params![inbox, Inbound::Waiting.as_str()])?;
     waiting::at_once(scene, inbox)?;
     scene.run(sql!("vorgang_anew"), params![back.vorgang, micros(by.1)])?;
@@ -142,12 +148,19 @@ pub fn spoken_against(scene: &mut Scene<'_>, by: (Uuid, Timestamp), back: &TakeB
     }
 }
 
-/// The request whose answer an open row carries, and its Vorgang.
-fn answer_of(connection: &Connection, keyring: &Keyring, row: Uuid) -> Stored<Option<(Uuid, Tag)>> {
+/// The request whose answer an open row of a mailbox carries, and its Vorgang.
+fn answer_of(
+    connection: &Connection,
+    keyring: &Keyring,
+    who: &Reader,
+    row: Uuid,
+) -> Stored<Option<(Uuid, Tag)>> {
     let mut get = connection.prepare_cached(sql!("outbox_one")).map_err(trouble)?;
     let read = |r: &rusqlite::Row<'_>| Ok((lanes::due_of(r)?, r.get(8)?));
     let found: Option<(ClosedDue, String)> = get.query_row([row], read).optional().map_err(trouble)?;
-    let Some((closed, _)) = found.filter(|(_, state)| decide::is_open(state)) else { return Ok(None) };
+    let of_reader = |closed: &ClosedDue| who.reads(&closed.partner, &closed.destination);
+    let found = found.filter(|(closed, state)| decide::is_open(state) && of_reader(closed));
+    let Some((closed, _)) = found else { return Ok(None) };
     let head = due::head(Opened::read(connection, keyring, closed.sealed, Owner::new("outbox", row)))?;
     Ok(head.and_then(|head| head.delivers()).map(|vorgang| (closed.cause, vorgang)))
 }
@@ -161,7 +174,9 @@ impl Anews for SqliteStore {
                 let vorgang = register::vorgang(db, keyring, &back.vorgang)?;
                 let mut there = db.prepare_cached(sql!("trace_there")).map_err(trouble)?;
                 let spoken_against = there.exists(params![SPOKEN_AGAINST, back.vorgang]).map_err(trouble)?;
-                Ok(Lies { vorgang, anew: could(db, &back, held)?, spoken_against })
+                let mut open = db.prepare_cached(sql!("trace_objected")).map_err(trouble)?;
+                let objected = open.exists([back.vorgang]).map_err(trouble)?;
+                Ok(Lies { vorgang, anew: could(db, &back, held)?, spoken_against, objected })
             })
             .await
     }
@@ -178,13 +193,15 @@ impl Anews for SqliteStore {
         .await
     }
 
-    async fn answer_of(&self, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {
-        self.readers.ask(move |db, keyring| answer_of(db, keyring, row)).await
+    async fn answer_of(&self, reader: &Reader, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {
+        let who = reader.clone();
+        self.readers.ask(move |db, keyring| answer_of(db, keyring, &who, row)).await
     }
 }
 
-/// Removes rows.
-fn go(scene: &mut Scene<'_>, (by, now): (Uuid, Timestamp), going: Vec<Going>) -> Stored<()> {
+/// Removes the rows that go; `false` where something may have left.
+fn gone(scene: &mut Scene<'_>, (by, now): (Uuid, Timestamp), back: &TakeBackWork) -> Stored<bool> {
+    let Some(going) = going(scene.connection, back)? else { return Ok(false) };
     for Going { row, id, lane, stamp, traceparent, sealed } in going {
         retention_rows::taken_back(scene, (row, id, sealed))?;
         lanes::arm(scene, lane, micros(now), true)?;
@@ -193,5 +210,5 @@ fn go(scene: &mut Scene<'_>, (by, now): (Uuid, Timestamp), going: Vec<Going>) ->
         let change = Change { at: now, stamp, traceparent, subject: Some(id), what, detail: &detail };
         audit::write(scene, &change)?;
     }
-    Ok(())
+    Ok(true)
 }

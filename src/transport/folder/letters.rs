@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::envelope::{Envelope, Part};
 use crate::transport::port::SendError;
@@ -39,10 +40,15 @@ fn name(pointer: &str) -> &str {
     pointer.rsplit_once('/').map_or("", |(_, name)| name)
 }
 
+/// The name of a file that is printed, which is the nth of its letter.
+pub fn name_of(id: Uuid, nth: usize) -> String {
+    format!("{id}-{nth}.pdf")
+}
+
 /// The parts of an envelope that are printed, in order, each with the name under which it lies in the tray.
 pub fn printed(envelope: &Envelope) -> Result<Vec<(String, &Part)>, SendError> {
     let is_pdf = |part: &&Part| part.content_type.eq_ignore_ascii_case("application/pdf");
-    let named = |(at, part)| (format!("{}-{}.pdf", envelope.head.id, at + 1), part);
+    let named = |(at, part)| (name_of(envelope.head.id, at + 1), part);
     let parts: Vec<_> = envelope.parts.iter().filter(is_pdf).enumerate().map(named).collect();
     match parts.is_empty() {
         true => Err(SendError::Never { cause: "it has no letter as PDF that could be printed".to_owned() }),

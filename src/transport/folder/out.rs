@@ -154,7 +154,7 @@ impl Destination for FolderDestination {
             let (room, now) = (room.clone(), self.clock.now());
             blocking(move || sweep(&room, now, OLD, is_temporary)).await?;
         }
-        let named = |(at, part)| (format!("{}.part-{}", envelope.head.id, at + 1), part);
+        let named = |(at, part)| (part_name(envelope.head.id, at + 1), part);
         let (parts, body) = match &self.letters {
             None => (envelope.parts.iter().enumerate().map(named).collect(), envelope.body.clone()),
             Some(settings) => {
@@ -180,6 +180,14 @@ impl Destination for FolderDestination {
     }
 
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
+        self.find_within(envelope, None).await
+    }
+
+    async fn find_within(
+        &self,
+        envelope: &Envelope,
+        taken_within: Option<Duration>,
+    ) -> Result<Option<Receipt>, SendError> {
         let name = file_name(envelope);
         let (file, folder) = self.lies(name.clone()).await?;
         if file.is_none() {
@@ -188,8 +196,9 @@ impl Destination for FolderDestination {
                 "it does not lie in the out tray: it was never laid there, or the partner has it".to_owned();
             return Err(SendError::Unclear { cause });
         }
-        let laid = Laid { folder, file: None, taken_back: false };
-        Ok(Some(self.receipt(name, &laid, self.taken_within)))
+        // What lies there under our id is what can be taken back.
+        let laid = Laid { folder, file: file.filter(|_| taken_within.is_some()), taken_back: false };
+        Ok(Some(self.receipt(name, &laid, taken_within.or(self.taken_within))))
     }
 
     /// Whoever takes a document takes it away.
@@ -217,13 +226,14 @@ impl Destination for FolderDestination {
         let room = self.room().await?;
         let (keep, name, id) = (followed.keep.to_vec(), OsString::from(followed.reference), followed.id);
         let back = OsString::from(taken_back_as(id));
+        let named = if self.letters.is_some() { letters::name_of } else { part_name };
         let outcome = blocking(move || {
             let laid = match Laid::read(&keep, &room.identity()?) {
                 Ok(laid) => laid,
                 Err(error) => return Ok(Err(error)),
             };
             if laid.taken_back {
-                remove_all(&room, id, &back)?;
+                remove_all(&room, (id, named), &back)?;
                 return Ok(Ok(Withdrawal::Gone));
             }
             let Some(file) = laid.file.clone() else {
@@ -318,11 +328,18 @@ fn taken() -> Proof {
     Proof { evidence: "taken out of the tray".to_owned(), ..Proof::default() }
 }
 
-/// Removes a document that was taken back, and its parts.
-fn remove_all(room: &Room, id: Uuid, back: &OsStr) -> io::Result<()> {
-    let (prefixes, mut parts) = ([format!("{id}.part-"), format!("{id}-")], Vec::new());
+/// The name of a part, which is the nth of its document.
+fn part_name(id: Uuid, nth: usize) -> String {
+    format!("{id}.part-{nth}")
+}
+
+/// Removes a document that was taken back, and its parts: what has a name that this tray gives them, and nothing else of the partner's.
+fn remove_all(room: &Room, (id, named): (Uuid, fn(Uuid, usize) -> String), back: &OsStr) -> io::Result<()> {
+    let mut parts = Vec::new();
     room.each(|name| {
-        if name.to_str().is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))) {
+        let digits =
+            |text: &str| text.split(|c: char| !c.is_ascii_digit()).rfind(|run| !run.is_empty())?.parse().ok();
+        if name.to_str().is_some_and(|name| digits(name).is_some_and(|nth| named(id, nth) == name)) {
             parts.push(name.to_owned());
         }
     })?;

@@ -39,6 +39,8 @@ pub struct Far {
     clock: Clock,
     rule: Rule,
     safe: bool,
+    /// Whether its receiver comes for what lies there.
+    pub collected: bool,
     /// True when an earlier attempt can be looked up.
     pub finds: AtomicBool,
     /// Documents that come back with each attempt that it takes, each time under an id of its own.
@@ -61,7 +63,7 @@ impl Far {
         rule: impl Fn(&Envelope, u32) -> Does + Send + Sync + 'static,
     ) -> Far {
         let (finds, back, seen) = (AtomicBool::new(true), Mutex::default(), Mutex::default());
-        Far { clock, rule: Box::new(rule), safe, finds, back, seen }
+        Far { clock, rule: Box::new(rule), safe, collected: false, finds, back, seen }
     }
 
     fn receipt(&self, reference: String) -> Receipt {
@@ -165,5 +167,9 @@ impl Destination for Far {
 
     fn width(&self) -> usize {
         2
+    }
+
+    fn collected(&self) -> bool {
+        self.collected
     }
 }

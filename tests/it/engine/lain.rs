@@ -16,12 +16,13 @@ use drehscheibe::store::contract::{Committed, Keep, Scope};
 use drehscheibe::store::lane::{Outcome, Settle, Want};
 use drehscheibe::telemetry::parts::Turn;
 use drehscheibe::transport::port::Standings;
+use drehscheibe::transport::port::mailbox::{Asking, Fetch, Mailboxes};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::far::Far;
 use super::house::AMT;
-use super::taken_back::{CHILD, MAILBOXES, Played, says, told};
+use super::taken_back::{CHILD, LETTERS, MAILBOXES, Played, Ways, says, told};
 use crate::store_contract::common::{delivery, send};
 use crate::support::until;
 
@@ -99,6 +100,163 @@ async fn an_answer_that_was_held_for_days_is_the_registers_when_it_leaves() {
     }
 }
 
+/// It goes no other way as it is either, whether the first one is out of order and too late, refused it for certain, or is not come to in time: its
+/// request is decided anew, and what that says goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_lay_here_goes_no_other_way_as_it_is() {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum First {
+        Down,
+        Refuses,
+        Uncollected,
+    }
+    let plays =
+        [(First::Down, false), (First::Refuses, false), (First::Refuses, true), (First::Uncollected, false)];
+    for (number, (first, entered)) in plays.into_iter().enumerate() {
+        let ways = Ways { first: Some(1_800), collected: first == First::Uncollected, unread: None };
+        let mut played = Played::with(90_000_000 + number as u64 * 1_000_000, ways).await;
+        played.down.store(first == First::Down, Ordering::SeqCst);
+        played.closed.store(first == First::Refuses, Ordering::SeqCst);
+        played.pause_of(LETTERS, first != First::Down).await;
+        let (request, _) = asked(&mut played).await;
+        let id = request.head.id;
+        assert_eq!(played.world.letters().await[&id], Fall::A);
+        played.later(61);
+        until("the service is told", 60, || !told(&played.service, id).is_empty()).await;
+        match first {
+            First::Down => until("it was tried", 60, || played.mailboxes.attempts() > 0).await,
+            First::Refuses => played.on_the_way(id, LETTERS).await,
+            First::Uncollected => {
+                played.later(1_801);
+                played.on_the_way(id, LETTERS).await;
+            }
+        }
+        if entered {
+            assert_eq!(played.delivered("01", id).await, Fall::B);
+        }
+        // Nobody has said for two days that the register is complete; the time of the first way is long over.
+        played.later(2 * DAY);
+        played.pause_of(LETTERS, false).await;
+        for _ in 0..3_000 {
+            if played.letters.taken() > 0 {
+                break;
+            }
+            // Until the breaker of what is down lets a try through.
+            played.later(60);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let art = if entered { "hinweis-auf-eintragung" } else { "in-bearbeitung" };
+        assert_eq!(says(&played.letters, "art"), [art], "{first:?}");
+        assert_eq!(played.world.letters().await[&id], if entered { Fall::B } else { Fall::J }, "{first:?}");
+        assert_eq!(played.mailboxes.taken(), 0, "{first:?}");
+        assert_eq!(told(&played.service, id), ["abgeschlossen"], "{first:?}");
+        played.world.house.stop().await;
+    }
+}
+
+/// A reader of a mailbox gets what the register says when it comes, and nothing while another row of the answer is decided anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_comes_to_a_mailbox_gets_the_registers_answer_of_then() {
+    let ways = Ways { collected: true, ..Ways::default() };
+    let mut played = Played::with(95_000_000, ways).await;
+    let core = played.world.house.engine.as_ref().unwrap().core.clone();
+    let of = |id: &str| PartnerRef { id: id.to_owned(), how: How::Memory };
+    let (ports, reader) = (Ports(core), of("postfach"));
+    let fetch_with = async |who: &PartnerRef, id, receipt| {
+        let asking = Asking { receipt, key: None };
+        ports.fetch(who, id, asking).await.unwrap()
+    };
+    let fetch = async |who: &PartnerRef, id| fetch_with(who, id, None).await;
+    let lying = async || {
+        for _ in 0..3_000 {
+            let lying = ports.lying(&reader, None, 10).await.unwrap().unwrap();
+            if let [one] = lying.as_slice() {
+                return one.id;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("not one lies there: {:?}", ports.lying(&reader, None, 10).await);
+    };
+    let art = |fetched: Fetch| match fetched {
+        Fetch::Handed(handed) => {
+            let body: serde_json::Value = serde_json::from_slice(&handed.envelope.body).unwrap();
+            body["art"].as_str().unwrap().to_owned()
+        }
+        other => panic!("{other:?}"),
+    };
+    let (request, _) = asked(&mut played).await;
+    played.later(61);
+    let old = lying().await;
+    assert!(matches!(fetch(&of("kita-portal-nord"), old).await, Fetch::Unknown), "it is not hers");
+    played.later(2 * DAY);
+    assert!(matches!(fetch(&reader, old).await, Fetch::Behind), "it is decided anew first");
+    for _ in 0..3_000 {
+        if played.world.letters().await[&request.head.id] == Fall::J {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let fetched = fetch(&reader, lying().await).await;
+    let receipt = match &fetched {
+        Fetch::Handed(handed) => handed.receipt.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(art(fetched), "in-bearbeitung");
+    // What is not held is handed out as it was decided; what is, not by the receipt of something else either.
+    for held in [false, true] {
+        reported(&mut played).await;
+        let (request, _) = asked(&mut played).await;
+        played.later(61);
+        let mut ready = None;
+        for _ in 0..3_000 {
+            let lying = ports.lying(&reader, None, 10).await.unwrap().unwrap();
+            ready = lying.iter().find(|one| !one.fetched).map(|one| one.id);
+            if ready.is_some() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_eq!(played.world.letters().await[&request.head.id], Fall::A);
+        if held {
+            played.later(2 * DAY);
+            let shown = Some(receipt.clone());
+            let fetched = fetch_with(&reader, ready.unwrap(), shown).await;
+            assert!(matches!(fetched, Fetch::Behind), "{fetched:?}");
+        } else {
+            assert_eq!(art(fetch(&reader, ready.unwrap()).await), "auskunft");
+        }
+    }
+    played.world.house.stop().await;
+}
+
+/// An answer is no older than what may lie unread: where the route says less than an hour, that is how long it may lie here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_lies_here_no_longer_than_a_delivery_may_lie_unread() {
+    for (number, unread) in [(97_000_000, Some(600)), (98_000_000, None)] {
+        let mut played = Played::with(number, Ways { unread, ..Ways::default() }).await;
+        played.pause(true).await;
+        let (request, _) = asked(&mut played).await;
+        played.later(660);
+        until("the service is told", 60, || !told(&played.service, request.head.id).is_empty()).await;
+        let document: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        let key = keys::vorgang("kita-portal-nord", document["transaktionsid"].as_str().unwrap());
+        let store = played.world.house.store.clone();
+        let stand = async || {
+            let answers = store.lookup(vec![Question::Vorgang(key.clone())]).await.unwrap();
+            match &answers[0].fact {
+                Fact::Vorgang(Some(vorgang)) => vorgang.akte.stand.unwrap(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let before = stand().await;
+        played.pause(false).await;
+        played.mailboxes.has(1).await;
+        assert_eq!(says(&played.mailboxes, "art"), ["auskunft"]);
+        assert_eq!(stand().await > before, unread.is_some());
+        played.world.house.stop().await;
+    }
+}
+
 /// Of a request that is not kept any more nobody can decide anything anew: its answer waits for a person.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_whose_request_is_gone_waits_for_a_person() {
@@ -162,62 +320,71 @@ async fn an_answer_that_is_not_held_leaves_as_it_was_decided() {
 }
 
 /// An application refuses the proof after it had it (rules.md 2.7, 3): it may have read it. So it is no answer that has not left: it goes out under
-/// no other content, its office gets the task, and it is not tried again once it is known to be wrong.
+/// no other content, its office gets the task, and it is not tried again once it is known to be wrong, nor while something is open that may say so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proof_that_was_refused_after_it_was_read_was_issued() {
-    let mut played = Played::new(82_000_000).await;
-    played.refuses.store(true, Ordering::SeqCst);
-    let number = played.world.house.fresh();
-    let antrag = Antrag { zweck: Some("99107023017000"), ..Antrag::new(CHILD, number) };
-    let house = &mut played.world.house;
-    let body = antrag_json(&antrag, house.clock.now());
-    let request = house.envelope("http /v1/nachweise", "wohngeld-online", &format!("n-{number}"), body, None);
-    let id = request.head.id;
-    let verdict = house.deliver(request).await;
-    assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
-    assert_eq!(played.world.letters().await[&id], Fall::A);
-    played.later(61);
-    let store = played.world.house.store.clone();
-    let held = async || {
-        for _ in 0..3_000 {
-            let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
-            if let [held] = held.as_slice() {
-                return held.clone();
+    for (number, entered) in [(82_000_000, true), (96_000_000, false)] {
+        let mut played = Played::new(number).await;
+        played.refuses.store(true, Ordering::SeqCst);
+        let number = played.world.house.fresh();
+        let antrag = Antrag { zweck: Some("99107023017000"), ..Antrag::new(CHILD, number) };
+        let house = &mut played.world.house;
+        let body = antrag_json(&antrag, house.clock.now());
+        let request =
+            house.envelope("http /v1/nachweise", "wohngeld-online", &format!("n-{number}"), body, None);
+        let id = request.head.id;
+        let verdict = house.deliver(request).await;
+        assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
+        assert_eq!(played.world.letters().await[&id], Fall::A);
+        played.later(61);
+        let store = played.world.house.store.clone();
+        let held = async || {
+            for _ in 0..3_000 {
+                let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
+                if let [held] = held.as_slice() {
+                    return held.clone();
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
+            panic!(
+                "not one waits for a person: {:?}",
+                store.list_parked_sends(&Scope::Operator, 10).await.unwrap()
+            );
+        };
+        let row = held().await;
+        let message = played.world.house.fresh();
+        let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
+        let (whole, place) = (eintragung(&wish), "Bremen</xfg:geburtsort>");
+        let body = if entered { whole } else { whole.replace(place, "Musterhausen</xfg:geburtsort>") };
+        let verdict = played.world.take(&wish, body).await;
+        assert_eq!(verdict.state == Inbound::Accepted, entered, "{:?}", verdict.codes);
+        // The office has to look at an answer that was issued.
+        if entered {
+            until("the office has the task", 60, || says(&played.office, "art") == ["auskunft-pruefen"])
+                .await;
+        }
+        assert_eq!(played.world.letters().await[&id], Fall::A, "it was issued");
+        let why = if entered { "denies" } else { "is open here" };
+        // Whoever replays it now is told why not: nothing leaves again, though the application would take it.
+        played.refuses.store(false, Ordering::SeqCst);
+        let now = played.world.house.clock.now();
+        assert!(store.replay(row.id, "os:rita", "Probe", now).await.unwrap());
+        played.world.house.engine.as_ref().unwrap().core.outbox.notify_one();
+        for look in 0..3_000 {
+            let row = held().await;
+            if row.cause.as_deref().is_some_and(|cause| cause.contains(why)) {
+                break;
+            }
+            assert!(look < 2_999, "{row:?}");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        panic!(
-            "not one waits for a person: {:?}",
-            store.list_parked_sends(&Scope::Operator, 10).await.unwrap()
-        );
-    };
-    let row = held().await;
-    let message = played.world.house.fresh();
-    let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
-    let verdict = played.world.take(&wish, eintragung(&wish)).await;
-    assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
-    // The office has to look at an answer that was issued.
-    until("the office has the task", 60, || says(&played.office, "art") == ["auskunft-pruefen"]).await;
-    assert_eq!(played.world.letters().await[&id], Fall::A, "it was issued");
-    // Whoever replays it now is told that it is wrong: nothing leaves again, though the application would take it.
-    played.refuses.store(false, Ordering::SeqCst);
-    let now = played.world.house.clock.now();
-    assert!(store.replay(row.id, "os:rita", "Probe", now).await.unwrap());
-    played.world.house.engine.as_ref().unwrap().core.outbox.notify_one();
-    for look in 0..3_000 {
-        let row = held().await;
-        if row.cause.as_deref().is_some_and(|cause| cause.contains("denies")) {
-            break;
+        {
+            let seen = played.other.seen.lock().unwrap();
+            assert_eq!(seen.attempts[&row.id], 1);
+            assert!(seen.taken.iter().all(|one| one.head.id != row.id));
         }
-        assert!(look < 2_999, "{row:?}");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        played.world.house.stop().await;
     }
-    {
-        let seen = played.other.seen.lock().unwrap();
-        assert_eq!(seen.attempts[&row.id], 1);
-        assert!(seen.taken.iter().all(|one| one.head.id != row.id));
-    }
-    played.world.house.stop().await;
 }
 
 /// Another process has the row in hand when what speaks against it comes, and its attempt fails: the next one finds the request decided anew, be it an

@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
-use drehscheibe::effects::stand;
+use drehscheibe::effects::{Way, stand};
 use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::envelope::{Envelope, Inbound};
+use drehscheibe::message::Message;
+use drehscheibe::pipeline::step::{Bench, Flow, Step, Trouble};
+use drehscheibe::plan::{Plan, PlanSet, Planned};
 use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::store::contract::{Filter, Pause, Scope, View};
 use drehscheibe::transport::port::{Destination, Destinations};
@@ -19,7 +22,7 @@ use uuid::Uuid;
 use super::far::{Does, Far};
 use super::house::{AMT, House, set_with};
 use super::no_wrong_answer::Witnessed;
-use super::rig::start_of_time;
+use super::rig::{TestStep, start_of_time};
 use crate::support::until;
 
 pub(super) const MAILBOXES: &str = "lieferungen:postfach";
@@ -27,12 +30,46 @@ pub(super) const SERVICE: &str = "callback:kita-portal-nord";
 /// The child that is asked for.
 pub(super) const CHILD: u64 = 1;
 
+/// The next way to her, where there is one.
+pub(super) const LETTERS: &str = "brief:postfach";
+
+/// What the house of a play has beside what it always has.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Ways {
+    /// The time of the first way in seconds, where there is a second one: [`LETTERS`].
+    pub(super) first: Option<u64>,
+    /// Whether she comes for what lies at the first one.
+    pub(super) collected: bool,
+    /// How many seconds deliveries may lie unread, where the route says less than usual.
+    pub(super) unread: Option<i64>,
+}
+
+/// A step that says nothing but how long deliveries may lie unread.
+struct Unread(SignedDuration);
+
+impl Step for Unread {
+    fn name(&self) -> &'static str {
+        "unread"
+    }
+
+    fn rueckstand(&self) -> Option<SignedDuration> {
+        Some(self.0)
+    }
+
+    fn apply(&self, _: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        Ok(Flow::Next)
+    }
+}
+
 pub(super) struct Played {
     pub(super) world: Witnessed,
     pub(super) mailboxes: Arc<Far>,
     pub(super) service: Arc<Far>,
     pub(super) office: Arc<Far>,
     pub(super) down: Arc<AtomicBool>,
+    /// Where her letters are printed, and whether her mailbox refuses everything.
+    pub(super) letters: Arc<Far>,
+    pub(super) closed: Arc<AtomicBool>,
     /// The service of another application, and whether it refuses what it has read.
     pub(super) other: Arc<Far>,
     pub(super) refuses: Arc<AtomicBool>,
@@ -41,13 +78,23 @@ pub(super) struct Played {
 impl Played {
     /// A register without an entry, and a house whose far ends can be out of order.
     pub(super) async fn new(number: u64) -> Played {
-        let down = Arc::new(AtomicBool::new(false));
+        Played::with(number, Ways::default()).await
+    }
+
+    pub(super) async fn with(number: u64, ways: Ways) -> Played {
+        let (down, closed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let clock = drehscheibe::clock::Clock::set(start_of_time());
-        let seen = down.clone();
-        let rule = move |_: &_, _| if seen.load(Ordering::SeqCst) { Does::Down } else { Does::Take };
-        let mailboxes = Arc::new(Far::new(clock.clone(), true, rule));
+        let seen = (down.clone(), closed.clone());
+        let rule = move |_: &_, _| match (seen.0.load(Ordering::SeqCst), seen.1.load(Ordering::SeqCst)) {
+            (true, _) => Does::Down,
+            (false, true) => Does::Refuse,
+            (false, false) => Does::Take,
+        };
+        let mut mailboxes = Far::new(clock.clone(), true, rule);
+        mailboxes.collected = ways.collected;
+        let mailboxes = Arc::new(mailboxes);
         let taking = || Arc::new(Far::new(clock.clone(), true, |_, _| Does::Take));
-        let (service, office) = (taking(), taking());
+        let (service, office, letters) = (taking(), taking(), taking());
         let refuses = Arc::new(AtomicBool::new(false));
         let seen = refuses.clone();
         // What only tells that a delivery is done it takes.
@@ -62,6 +109,7 @@ impl Played {
         let mut destinations = Destinations::new();
         for (name, far) in [
             (MAILBOXES.to_owned(), &mailboxes),
+            (LETTERS.to_owned(), &letters),
             (SERVICE.to_owned(), &service),
             (format!("lieferungen:{AMT}"), &office),
             ("callback:wohngeld-online".to_owned(), &other),
@@ -69,26 +117,38 @@ impl Played {
             destinations.insert(name, far.clone() as Arc<dyn Destination>);
         }
         let settings = Settings { workers: 2, ..Settings::default() };
-        let house = House::of(number, start_of_time(), set_with(destinations), settings).await;
+        let mut set = set_with(destinations);
+        let with = Arc::get_mut(&mut set).unwrap();
+        if let Some(seconds) = ways.first {
+            by_ways(with, seconds);
+        }
+        if let Some(seconds) = ways.unread {
+            besides(with, Arc::new(Unread(SignedDuration::from_secs(seconds))));
+        }
+        let house = House::of(number, start_of_time(), set, settings).await;
         let mut world = Witnessed::of(house);
         world.declared(&[CHILD, 2]).await;
-        Played { world, mailboxes, service, office, down, other, refuses }
+        Played { world, mailboxes, service, office, down, letters, closed, other, refuses }
     }
 
     pub(super) async fn pause(&self, paused: bool) {
+        self.pause_of(MAILBOXES, paused).await;
+    }
+
+    pub(super) async fn pause_of(&self, name: &str, paused: bool) {
         let house = &self.world.house;
         let pause = Pause {
             kind: "destination".into(),
-            name: MAILBOXES.into(),
+            name: name.into(),
             until: None,
             reason: "Probe".into(),
             person: "os:rita".into(),
             since: house.clock.now(),
         };
         let pause = paused.then_some(pause);
-        house.store.set_pause("destination", MAILBOXES, pause, "os:rita", house.clock.now()).await.unwrap();
+        house.store.set_pause("destination", name, pause, "os:rita", house.clock.now()).await.unwrap();
         let core = &house.engine.as_ref().unwrap().core;
-        until("the pause is seen", 60, || core.destination_paused(MAILBOXES) == paused).await;
+        until("the pause is seen", 60, || core.destination_paused(name) == paused).await;
     }
 
     pub(super) fn later(&self, seconds: i64) {
@@ -135,6 +195,19 @@ impl Played {
         (send.state, send.attempts)
     }
 
+    /// Waits until what the request sends to her is on this way.
+    pub(super) async fn on_the_way(&self, id: Uuid, to: &str) {
+        let filter = || Filter { id: Some(id), ..Filter::default() };
+        for _ in 0..3_000 {
+            let shown = self.world.house.store.list(&Scope::Operator, filter()).await.unwrap().remove(0);
+            if shown.sends.iter().any(|send| send.destination == to) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it is not on the way to {to}");
+    }
+
     pub(super) async fn stand(&self, id: Uuid) -> &'static str {
         let view = View {
             scope: Scope::Operator,
@@ -146,6 +219,29 @@ impl Played {
         let all = self.world.house.store.vorgaenge(view, None).await.unwrap();
         let vorgang = all.iter().find(|one| one.akte.nummer == Some(id) && one.akte.fall.is_some());
         stand::of_vorgang(vorgang.unwrap()).as_str()
+    }
+}
+
+/// Whatever a request sends to her mailbox goes to the letters where it cannot be delivered there in this time.
+fn by_ways(set: &mut PlanSet, seconds: u64) {
+    let step = TestStep(Box::new(move |message| {
+        let way = |to: &str, seconds, until_late| Way { destination: to.to_owned(), seconds, until_late };
+        for send in message.effects.sends.iter_mut().filter(|send| send.destination == MAILBOXES) {
+            send.ways = vec![way(MAILBOXES, seconds, true), way(LETTERS, 100 * 86_400, false)];
+            send.deadline = send.not_before.and_then(|leaves| send.ways[0].until(leaves));
+        }
+        Ok(Flow::Next)
+    }));
+    besides(set, Arc::new(step));
+}
+
+/// Puts a step at the end of the route of requests.
+fn besides(set: &mut PlanSet, step: Arc<dyn Step>) {
+    let planned = Planned { step, branch: None, when: None, choose: None };
+    for plan in set.plans.iter_mut().filter(|plan| plan.route == "auskunft-self-service") {
+        let mut with = Plan::clone(plan);
+        with.steps.push(planned.clone());
+        *plan = Arc::new(with);
     }
 }
 

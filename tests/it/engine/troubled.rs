@@ -363,8 +363,8 @@ impl Anews for Troubled {
         self.inner.run_anew(unsent, by, now).await
     }
 
-    async fn answer_of(&self, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {
-        self.inner.answer_of(row).await
+    async fn answer_of(&self, reader: &Reader, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {
+        self.inner.answer_of(reader, row).await
     }
 }
 

@@ -108,6 +108,39 @@ async fn what_waited_in_vain_runs_when_its_time_is_over_and_knows_it() {
     stop(engine).await;
 }
 
+/// What was taken once is not denied when it runs again and its sender is admitted no more: a person decides, and nothing of it is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_runs_again_of_a_sender_who_is_admitted_no_more_is_parked() {
+    const OFFICE: &str = "jugendamt-bremen";
+    for is_known in [false, true] {
+        let mut rig = Rig::new(Clock::set(start_of_time())).await;
+        rig.step(true, waits);
+        let engine = rig.engine();
+        let waiting = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+        assert_eq!(waiting.state, Inbound::Waiting);
+        stop(engine).await;
+        let before = (rig.set.partners.clone(), rig.set.plans.clone());
+        if is_known {
+            let mut plan = rig.plan("registerlieferung");
+            plan.accept.iter_mut().for_each(|accept| accept.partners.retain(|one| one != OFFICE));
+            rig.replace(plan);
+        } else {
+            rig.set.partners.remove(OFFICE);
+        }
+        let engine = rig.engine();
+        rig.clock.move_to(start_of_time() + SignedDuration::from_mins(61));
+        until_state(&rig, waiting.id, Inbound::Parked).await;
+        let cause = rig.show(waiting.id).await.cause.unwrap();
+        assert!(cause.contains("not admitted here any more"), "{cause}");
+        stop(engine).await;
+        (rig.set.partners, rig.set.plans) = before;
+        let engine = rig.engine();
+        assert!(rig.store.replay(waiting.id, "os:rita", "admitted again", rig.clock.now()).await.unwrap());
+        until_state(&rig, waiting.id, Inbound::Accepted).await;
+        stop(engine).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_that_would_wait_for_ever_is_parked_instead_of_spinning() {
     let mut rig = Rig::new(Clock::set(start_of_time())).await;

@@ -151,6 +151,8 @@ struct Uncollected {
     slow: Option<(Clock, Mutex<Option<Timestamp>>)>,
     /// Nothing can be taken back.
     stuck: AtomicBool,
+    /// The answer of each attempt is lost; whoever looks up is told what lies there.
+    loses: bool,
 }
 
 #[async_trait]
@@ -161,6 +163,9 @@ impl Destination for Uncollected {
 
     async fn attempt(&self, envelope: &Envelope, attempt: Attempt<'_>) -> Result<Receipt, SendError> {
         self.lying.lock().unwrap().insert(envelope.head.id);
+        if self.loses {
+            return Err(SendError::Unclear { cause: "the answer is lost".to_owned() });
+        }
         let within = attempt.taken_within.expect("there is another way");
         if let Some((clock, until)) = &self.slow {
             let within = jiff::SignedDuration::try_from(within).unwrap() + jiff::SignedDuration::from_secs(2);
@@ -171,11 +176,17 @@ impl Destination for Uncollected {
     }
 
     fn repeat_is_safe(&self) -> bool {
-        true
+        !self.loses
     }
 
-    async fn find_by_reference(&self, _: &Envelope) -> Result<Option<Receipt>, SendError> {
-        Err(SendError::Unclear { cause: "there is no way to ask".to_owned() })
+    async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
+        if !self.loses {
+            return Err(SendError::Unclear { cause: "there is no way to ask".to_owned() });
+        }
+        let within = Duration::from_secs(100_000);
+        let follow = Follow { first: within / 4, within, keep: b"lies"[..].into() };
+        let lies = self.lying.lock().unwrap().contains(&envelope.head.id);
+        Ok(lies.then(|| Receipt { follow: Some(follow), ..Receipt::default() }))
     }
 
     async fn look_after(&self, _: &Followed<'_>) -> Result<After, SendError> {
@@ -225,6 +236,21 @@ async fn what_nobody_collects_is_taken_back_and_goes_on_once_wherever_the_proces
         assert!(tray.lying.lock().unwrap().is_empty() && tray.aside.lock().unwrap().is_empty());
     });
     join_all(plays).await;
+}
+
+/// Found again by a look-up it has the time of its way, as if the answer had not been lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_found_again_and_nobody_collects_goes_on_too() {
+    let mut rig = rig(30).await;
+    let tray = Arc::new(Uncollected { loses: true, ..Uncollected::default() });
+    rig.set.destinations.insert(NORD.to_owned(), tray.clone());
+    let second = rig.far(WOHNGELD, |_, _| Does::Take);
+    let engine = rig.engine();
+    let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+    let sent = ends(&rig, verdict.id, WOHNGELD, "sent").await;
+    assert_eq!((sent.ways[0].why.as_str(), second.taken()), ("not-collected", 1));
+    assert!(tray.lying.lock().unwrap().is_empty() && tray.aside.lock().unwrap().is_empty());
+    stop(engine).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -94,7 +94,7 @@ impl World {
             state: row.state,
             unclear: row.unclear && broken != Some(Broken::DoubtUnseen),
             left: false,
-            first_way: true,
+            unseen: true,
             leased: self.leased && broken != Some(Broken::HandUnseen),
             fence: self.fence,
             carries: true,

@@ -55,7 +55,10 @@ macro_rules! store_contract {
                 what_has_several_ways_goes_over_too only_what_is_new_hands_anything_over;
             take_back: what_has_not_left_is_taken_back_and_its_request_runs_again what_only_tells_may_have_left
                 the_answer_to_what_is_withdrawn_goes_and_nothing_runs_again what_is_in_hand_is_not_withdrawn
-                an_answer_that_lay_here_runs_anew what_may_have_left_is_not_taken_back;
+                an_answer_that_lay_here_runs_anew what_may_have_left_is_not_taken_back
+                what_went_on_by_another_way_is_here_where_nobody_saw_it
+                what_opens_a_notice_takes_an_answer_back what_is_contested_takes_an_answer_back what_is_objected_to_an_answer_is_told_until_it_ends
+                what_an_entry_does_besides_does_not_hide_that_nothing_was_taken_back;
             kept: what_a_commit_keeps_is_what_a_claim_would_get what_a_commit_keeps_is_settled_like_any_other
                 a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
                 a_lease_that_its_holder_does_not_know_of_ends_at_once;

@@ -3,20 +3,25 @@
 use std::time::Duration;
 
 use drehscheibe::effects::{
-    Fact, Guard, GuardKey, Outgoing, Question, TakeBack, Then, Vorgang, VorgangChange, VorgangState, Way,
+    Fact, Guard, GuardKey, HandOver, MirrorChange, Outgoing, Question, TakeBack, Then, Trace, Vorgang,
+    VorgangChange, VorgangState, Way,
 };
 use drehscheibe::envelope::Inbound;
 use drehscheibe::register::entscheidung::Fall;
+use drehscheibe::register::keys::SearchKey;
+use drehscheibe::register::objection::{ObjectionChange, Opening, Which, Why as ObjectedFor};
 use drehscheibe::register::vorgang::Akte;
 use drehscheibe::store::contract::{Committed, Entry, Scope, Store, View};
 use drehscheibe::store::lane::{Anew, Lane, Onward, Outcome, Unsent, Why};
+use drehscheibe::store::mailbox::{Ended, Handed, Reader};
 use drehscheibe::telemetry::parts::Turn;
 use uuid::Uuid;
 
 use super::common::{
-    House, at, bodies, claim, commit_one, delivery, id_of, key, later, open, parked, send, sent, settle,
+    House, at, bodies, claim, commit_one, delivery, id_of, key, later, open, parked, put, send, sent, settle,
 };
-use super::register::ask;
+use super::register::ask as look;
+use super::ways::ask;
 
 const BESIDE: &str = "drehscheibe.stand";
 
@@ -52,7 +57,7 @@ fn back(cause: Uuid) -> TakeBack {
 
 /// Whether it can be taken back, and an entry of another Mandant that does so.
 async fn taking(store: &dyn Store, cause: Uuid, name: &str) -> (bool, Entry) {
-    let (fact, seen) = ask(store, Question::Unsent(back(cause))).await;
+    let (fact, seen) = look(store, Question::Unsent(back(cause))).await;
     let mut entry = delivery("b", "q", name);
     entry.effects.take_backs = vec![back(cause)];
     entry.effects.guards = vec![Guard { key: GuardKey(key("v")), seen }];
@@ -60,12 +65,61 @@ async fn taking(store: &dyn Store, cause: Uuid, name: &str) -> (bool, Entry) {
     (fact == Fact::Unsent(true), entry)
 }
 
+/// Who reads the mailbox of the letter.
+fn reader() -> Reader {
+    Reader { partner: "postfach".into(), destinations: vec!["trays:postfach".into()] }
+}
+
+fn onward() -> Outcome {
+    let to = Way { destination: "brief:postfach".into(), seconds: 9_000, until_late: true };
+    Outcome::Onward(Onward { from: "trays:postfach".into(), to, why: Why::Refused, cause: "410".into() })
+}
+
+/// The nth decided request, which has nothing but its letter, by two ways, and rests on a key of its own.
+fn by_two_ways(n: u128) -> Entry {
+    let mut request = answered(&format!("request {n}"), "alt");
+    request.effects.sends.truncate(1);
+    let way = |to: &str| Way { destination: to.into(), seconds: 9_000, until_late: true };
+    let letter = &mut request.effects.sends[0];
+    (letter.id, letter.delivers) = (letter_of(n), Some(vorgang_of(n)));
+    letter.ways = vec![way("trays:postfach"), way("brief:postfach")];
+    let number = id_of(&request);
+    let change = &mut request.effects.vorgaenge[0];
+    (change.key, change.vorgang.id) = (vorgang_of(n), Uuid::from_u128(100 + n));
+    change.vorgang.akte.nummer = Some(number);
+    request.effects.traces = vec![Trace { under: child_of(n), vorgang: vorgang_of(n) }];
+    request
+}
+
+fn letter_of(n: u128) -> Uuid {
+    Uuid::from_u128(1_000 + n)
+}
+
+fn vorgang_of(n: u128) -> SearchKey {
+    key(&format!("v{n}"))
+}
+
+fn child_of(n: u128) -> SearchKey {
+    key(&format!("child{n}"))
+}
+
+fn unsent(id: Uuid, lane: &Lane) -> Unsent {
+    Unsent { cause: id, vorgang: lane.heads[0].delivers.unwrap(), beside: [BESIDE.to_owned()].into() }
+}
+
+async fn state_of(store: &dyn Store, n: u128) -> VorgangState {
+    match look(store, Question::Vorgang(vorgang_of(n))).await.0 {
+        Fact::Vorgang(Some(vorgang)) => vorgang.state,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn to<'a>(lanes: &'a [Lane], destination: &str) -> &'a Lane {
     lanes.iter().find(|lane| lane.destination == destination).unwrap()
 }
 
 async fn stands(store: &dyn Store) -> Vorgang {
-    match ask(store, Question::Vorgang(key("v"))).await.0 {
+    match look(store, Question::Vorgang(key("v"))).await.0 {
         Fact::Vorgang(Some(vorgang)) => vorgang,
         other => panic!("{other:?}"),
     }
@@ -143,16 +197,9 @@ pub async fn what_only_tells_may_have_left(house: &dyn House) {
 
 pub async fn what_may_have_left_is_not_taken_back(house: &dyn House) {
     let store = open(house).await;
-    let way = |to: &str| Way { destination: to.into(), seconds: 9_000, until_late: true };
-    let onward = || {
-        let (from, to) = ("trays:postfach".to_owned(), way("brief:postfach"));
-        Outcome::Onward(Onward { from, to, why: Why::Refused, cause: "410".into() })
-    };
     let unclear = Outcome::Unclear { cause: "dead".into() };
     let doubt = Outcome::Later { at: at(15), cause: "dead".into(), doubt: true, turn: Turn::FarEnd };
-    for (n, outcome) in
-        [Some(sent()), Some(unclear), Some(doubt), Some(onward()), None].into_iter().enumerate()
-    {
+    for (n, outcome) in [Some(sent()), Some(unclear), Some(doubt), None].into_iter().enumerate() {
         let name = |of: &str| format!("{of}{n}");
         let mut request = answered(&name("request"), "alt");
         let own = key(&name("v"));
@@ -161,10 +208,9 @@ pub async fn what_may_have_left_is_not_taken_back(house: &dyn House) {
             send.id = Uuid::new_v4();
         }
         request.effects.sends[0].delivers = Some(own.clone());
-        request.effects.sends[0].ways = vec![way("trays:postfach"), way("brief:postfach")];
         let id = commit_one(&*store, request).await;
         let asked = TakeBack { vorgang: own.clone(), ..back(id) };
-        let (fact, _) = ask(&*store, Question::Unsent(asked.clone())).await;
+        let (fact, _) = look(&*store, Question::Unsent(asked.clone())).await;
         assert_eq!(fact, Fact::Unsent(true), "{n}");
         // Between look and commit a process takes it in hand; the Vorgang has not moved by that.
         let lanes = claim(&*store, 1).await;
@@ -175,7 +221,7 @@ pub async fn what_may_have_left_is_not_taken_back(house: &dyn House) {
         if let Some(outcome) = outcome {
             assert!(settle(&*store, lane, 0, outcome, true, 2).await, "{n}");
         }
-        assert_eq!(ask(&*store, Question::Unsent(asked)).await.0, Fact::Unsent(false), "{n}");
+        assert_eq!(look(&*store, Question::Unsent(asked)).await.0, Fact::Unsent(false), "{n}");
         assert_eq!(store.commit(vec![entry.clone()]).await.unwrap(), [Committed::Stale], "{n}");
         assert_eq!(entry.state, Inbound::Accepted);
         assert_ne!(id_of(&entry), id);
@@ -186,13 +232,150 @@ pub async fn what_may_have_left_is_not_taken_back(house: &dyn House) {
     }
 }
 
+/// Refused for certain by its first way it is still here on its next one; not where that first way may have shown it.
+pub async fn what_went_on_by_another_way_is_here_where_nobody_saw_it(house: &dyn House) {
+    let store = open(house).await;
+    let mut went = Vec::new();
+    for n in 1..4 {
+        let id = commit_one(&*store, by_two_ways(n)).await;
+        if n == 3 {
+            // A reader had it in its hand and refused it.
+            let handed = store.hand_out(&reader(), ask(letter_of(n), 1)).await.unwrap();
+            let Handed::Out(_, ticket, _) = handed else { panic!("it lies there: {handed:?}") };
+            let parked = Outcome::Parked { cause: "not for me".into(), next_step: "ask".into() };
+            let ended = store.end(&reader(), ticket, (parked, true), at(2)).await.unwrap();
+            assert!(matches!(ended, Ended::Done { .. }), "{ended:?}");
+        } else {
+            let lanes = claim(&*store, 1).await;
+            let lane = to(&lanes, "trays:postfach");
+            if n == 2 {
+                // An attempt left something at the far end: it may have been read there.
+                assert!(store.remember(lane.id, lane.fence, letter_of(n), b"shown").await.unwrap());
+            }
+            assert!(settle(&*store, lane, 0, onward(), true, 2).await);
+        }
+        let back = TakeBack { vorgang: vorgang_of(n), ..back(id) };
+        assert_eq!(look(&*store, Question::Unsent(back.clone())).await.0, Fact::Unsent(n == 1), "{n}");
+        let lanes = claim(&*store, 3).await;
+        let lane = to(&lanes, "brief:postfach");
+        let anew = store.lies(unsent(id, lane), Some(lane.id)).await.unwrap().anew;
+        assert_eq!(anew, if n == 1 { Anew::Runs } else { Anew::Left }, "{n}");
+        assert!(settle(&*store, lane, 0, later(15), true, 4).await);
+        went.push((unsent(id, lane), back));
+    }
+    for (n, (unsent, _)) in went.into_iter().enumerate() {
+        let outcome = store.run_anew(unsent, letter_of(n as u128 + 1), at(5)).await.unwrap();
+        assert_eq!(outcome, if n == 0 { Anew::Runs } else { Anew::Left }, "{n}");
+    }
+    let left: Vec<Uuid> = claim(&*store, 20).await.iter().map(|lane| lane.heads[0].id).collect();
+    assert_eq!((left.len(), left.contains(&letter_of(1))), (2, false));
+}
+
+/// A notice that is open as a Vorgang alone speaks against an answer as an objection does.
+pub async fn what_opens_a_notice_takes_an_answer_back(house: &dyn House) {
+    let store = open(house).await;
+    commit_one(&*store, by_two_ways(1)).await;
+    let notice = |name: &str, offen: Vec<Uuid>, state| {
+        let mut notice = delivery("b", "q", name);
+        let akte = Akte { art: "alias".into(), offen, ..Akte::default() };
+        let vorgang = Vorgang { id: Uuid::from_u128(5), owner: String::new(), state, deadline: None, akte };
+        notice.effects.vorgaenge = vec![VorgangChange { key: child_of(1), vorgang }];
+        notice.effects.beside = [BESIDE.to_owned()].into();
+        notice
+    };
+    // That one has ended says nothing.
+    commit_one(&*store, notice("2", Vec::new(), VorgangState::Zugestellt)).await;
+    assert_eq!(state_of(&*store, 1).await, VorgangState::Entschieden);
+    let open = notice("3", vec![Uuid::from_u128(6)], VorgangState::BeimJugendamt);
+    let made = store.commit_and_take(vec![open.into()], None).await.unwrap();
+    assert_eq!((made.committed.as_slice(), made.woken), ([Committed::New].as_slice(), true));
+    assert_eq!(state_of(&*store, 1).await, VorgangState::Eingegangen);
+    assert_eq!(claim(&*store, 20).await.len(), 0, "nothing of it leaves");
+}
+
+/// A Registersatz that its office marks, or that two deliveries make contested, speaks against an answer that rests on it; one as before does not.
+pub async fn what_is_contested_takes_an_answer_back(house: &dyn House) {
+    let store = open(house).await;
+    for n in 1..3 {
+        commit_one(&*store, by_two_ways(n)).await;
+        let mut change = put(Uuid::from_u128(50 + n), "x", &[&format!("child{n}")]);
+        let MirrorChange::Put { registersatz, .. } = &mut change else { panic!() };
+        registersatz.vermerk.klaerung = n == 2;
+        let mut entry = delivery("b", "q", &format!("record {n}"));
+        entry.effects.mirror = vec![change];
+        entry.effects.beside = [BESIDE.to_owned()].into();
+        let made = store.commit_and_take(vec![entry.into()], None).await.unwrap();
+        assert_eq!((made.committed.as_slice(), made.woken), ([Committed::New].as_slice(), n == 2));
+    }
+    assert_eq!(state_of(&*store, 1).await, VorgangState::Entschieden);
+    assert_eq!(state_of(&*store, 2).await, VorgangState::Eingegangen);
+}
+
+/// Whoever looks before an answer leaves is told of what is objected under its keys now, where it could not be taken back.
+pub async fn what_is_objected_to_an_answer_is_told_until_it_ends(house: &dyn House) {
+    let store = open(house).await;
+    let id = commit_one(&*store, by_two_ways(1)).await;
+    let lanes = claim(&*store, 1).await;
+    let lane = to(&lanes, "trays:postfach");
+    assert!(!store.lies(unsent(id, lane), Some(lane.id)).await.unwrap().objected);
+    assert!(store.remember(lane.id, lane.fence, letter_of(1), b"shown").await.unwrap());
+    let mut refused = delivery("b", "q", "2");
+    refused.state = Inbound::Rejected;
+    let delivery_id = id_of(&refused);
+    refused.effects.objections = vec![ObjectionChange::Open(Box::new(Opening {
+        amt: "amt".into(),
+        content: [7; 32],
+        delivery: delivery_id,
+        why: ObjectedFor::Rejected,
+        message: "xfamilie.0805".into(),
+        made: at(2),
+        since: at(2),
+        under: vec![child_of(1)],
+        about: Vec::new(),
+        ends: None,
+    }))];
+    commit_one(&*store, refused).await;
+    let lies = store.lies(unsent(id, lane), Some(lane.id)).await.unwrap();
+    assert_eq!((lies.anew, lies.objected), (Anew::Left, true));
+    let mut closes = delivery("b", "q", "3");
+    closes.effects.objections =
+        vec![ObjectionChange::Close { which: Which::Delivery(delivery_id), by: "test" }];
+    commit_one(&*store, closes).await;
+    assert!(!store.lies(unsent(id, lane), Some(lane.id)).await.unwrap().objected, "it has ended");
+}
+
+/// An entry that takes back what it gives to somebody else: nothing of it is stored, where success would say that the answer is gone.
+pub async fn what_an_entry_does_besides_does_not_hide_that_nothing_was_taken_back(house: &dyn House) {
+    let store = open(house).await;
+    for (n, then) in [(1, Then::Over), (2, Then::Anew)] {
+        let id = commit_one(&*store, by_two_ways(n)).await;
+        let mut entry = delivery("a", "p", &format!("over {n}"));
+        entry.effects.take_backs = vec![TakeBack { then, vorgang: vorgang_of(n), ..back(id) }];
+        entry.effects.hand_overs = vec![HandOver {
+            cause: id,
+            from: "postfach".into(),
+            order: key("order"),
+            waiting_at: Vec::new(),
+            rows: vec![letter_of(n)],
+            partner: "neu".into(),
+            destination: "trays:neu".into(),
+            deadline: Some(at(8_888)),
+        }];
+        assert!(store.commit(vec![entry]).await.is_err(), "{then:?}");
+        assert_eq!(state_of(&*store, n).await, VorgangState::Entschieden);
+    }
+    let lanes = claim(&*store, 3).await;
+    let to: Vec<&str> = lanes.iter().map(|lane| &*lane.destination).collect();
+    assert_eq!(to, ["trays:postfach", "trays:postfach"], "and nothing went over");
+}
+
 /// Of a request that is withdrawn its answer goes, in the same transaction, and nothing runs again; what is told besides is told.
 pub async fn the_answer_to_what_is_withdrawn_goes_and_nothing_runs_again(house: &dyn House) {
     let store = open(house).await;
     let id = commit_one(&*store, answered("1", "alt")).await;
     let withdraw = async |name: &str| {
         let over = TakeBack { then: Then::Over, ..back(id) };
-        let (fact, seen) = ask(&*store, Question::Unsent(over.clone())).await;
+        let (fact, seen) = look(&*store, Question::Unsent(over.clone())).await;
         let mut entry = delivery("a", "p", name);
         let mut vorgang = stands(&*store).await;
         vorgang.state = VorgangState::Zurueckgezogen;
@@ -235,9 +418,14 @@ pub async fn an_answer_that_lay_here_runs_anew(house: &dyn House) {
     let letter = to(&lanes, "trays:postfach");
     let due = &letter.heads[0];
     let unsent = || Unsent { cause: id, vorgang: due.delivers.unwrap(), beside: [BESIDE.to_owned()].into() };
-    assert_eq!(store.answer_of(due.id).await.unwrap(), Some((id, due.delivers.unwrap())));
-    assert_eq!(store.answer_of(Uuid::from_u128(2)).await.unwrap(), None, "it only tells");
-    assert_eq!(store.answer_of(Uuid::from_u128(77)).await.unwrap(), None);
+    assert_eq!(store.answer_of(&reader(), due.id).await.unwrap(), Some((id, due.delivers.unwrap())));
+    let other = Reader { partner: "q".into(), ..reader() };
+    let elsewhere = Reader { destinations: vec!["brief:postfach".into()], ..reader() };
+    for nobodys in [other, elsewhere] {
+        assert_eq!(store.answer_of(&nobodys, due.id).await.unwrap(), None, "it is not his to read");
+    }
+    assert_eq!(store.answer_of(&reader(), Uuid::from_u128(2)).await.unwrap(), None, "it only tells");
+    assert_eq!(store.answer_of(&reader(), Uuid::from_u128(77)).await.unwrap(), None);
     assert_eq!(store.lies(unsent(), Some(letter.id)).await.unwrap().anew, Anew::Runs);
     assert_eq!(store.lies(unsent(), None).await.unwrap().anew, Anew::Busy);
     assert_eq!(store.run_anew(unsent(), due.id, at(2)).await.unwrap(), Anew::Busy, "somebody has it in hand");
@@ -257,7 +445,7 @@ pub async fn an_answer_that_lay_here_runs_anew(house: &dyn House) {
     assert!(settle(&*store, letter, 0, parked(), true, 24).await);
     assert_eq!(store.run_anew(unsent(), due.id, at(25)).await.unwrap(), Anew::Left);
     assert_eq!(
-        store.answer_of(due.id).await.unwrap(),
+        store.answer_of(&reader(), due.id).await.unwrap(),
         None,
         "a row that waits for a person is handed to nobody"
     );
