@@ -5,13 +5,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::config;
 use crate::route::compiled::Compiled;
 use crate::route::{letters, tafeln};
 
 use super::folders;
+use super::named_files::{self, As};
 use super::place::Place;
 
 /// Entries that are looked at; folders with more are not what somebody wrote.
@@ -52,37 +51,8 @@ pub fn wrong(place: &Place, compiled: &Compiled) -> Vec<String> {
 /// The files that the settings of connections and channels name, each with whether it is named as a private key. They are read again
 /// when they change, so they are no secrets of the files, and some of them are as secret as those.
 fn named(config: &Path, compiled: &Compiled) -> BTreeSet<(PathBuf, bool)> {
-    let mut found = BTreeSet::new();
-    for settings in compiled.sources.iter().map(|source| &source.settings) {
-        files_of(config, settings, &mut found);
-    }
-    for wanted in &compiled.destinations {
-        files_of(config, &wanted.settings, &mut found);
-        files_of(config, &wanted.channel.settings, &mut found);
-    }
-    found
-}
-
-fn files_of(config: &Path, settings: &Value, found: &mut BTreeSet<(PathBuf, bool)>) {
-    match settings {
-        Value::Object(fields) => {
-            let with_certificate = fields.contains_key("certificate");
-            for (name, value) in fields {
-                match value {
-                    Value::String(written) => {
-                        // Whatever leads to a file is one, whichever transport names it.
-                        let path = config.join(written);
-                        if path.is_file() {
-                            found.insert((path, with_certificate && name == "key"));
-                        }
-                    }
-                    value => files_of(config, value, found),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|value| files_of(config, value, found)),
-        _ => {}
-    }
+    let named = named_files::named(config, compiled).into_iter();
+    named.map(|named| (named.path, named.role == As::Key)).collect()
 }
 
 /// A key stands beside its certificate in many a file.

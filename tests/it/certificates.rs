@@ -86,3 +86,45 @@ async fn a_certificate_that_ends_is_told_everywhere_once_and_until_it_is_replace
     assert_eq!((begun(own), stage.log().matches("alarm ended").count()), (2 + 1, 1), "{}", stage.log());
     assert!(running.terminate(), "{}", stage.log());
 }
+
+/// What is pinned stands in lists of files, some of them DER, and in channels by which nothing leaves.
+#[test]
+fn a_pinned_certificate_that_ends_is_told_wherever_it_is_named() {
+    let nobody = crate::support::free_port();
+    let stage = StageDir::new([nobody, nobody]);
+    for (name, days) in [("haus", 400), ("intermed", 20), ("bremen", 6), ("fuer-bremen", 50)] {
+        lay(&stage, name, days);
+    }
+    let tls = stage.stage().join("tls");
+    let pem = fs::read(tls.join("fuer-bremen.pem")).expect("certificate");
+    let der = rustls_pki_types::pem::PemObject::from_pem_slice(&pem).expect("PEM");
+    let der: rustls_pki_types::CertificateDer<'_> = der;
+    fs::write(tls.join("fuer-bremen.pem"), &der).expect("DER");
+    let edit = |file: &str, from: &str, to: &str| {
+        let path = stage.stage().join(file);
+        let text = fs::read_to_string(&path).expect(file);
+        assert!(text.contains(from), "{from}");
+        fs::write(path, text.replacen(from, to, 1)).expect("written");
+    };
+    let osci = format!(
+        "connections:\n  osci: {{ kind: osci, listen: '{nobody}', \
+         keys: {{ signature: {{ certificate: tls/haus.pem, key: tls/haus.key }}, \
+         cipher: [{{ certificate: tls/haus.pem, key: tls/haus.pem }}] }}, \
+         intermediaries: [{{ signature: [tls/haus.pem, tls/intermed.pem], policy: {{ plain: true }} }}] }}\n"
+    );
+    edit("connections.yaml", "connections:\n", &osci);
+    let channel =
+        "channels: { lieferungen: {}, osci: { authors: [tls/bremen.pem], cipher: [tls/fuer-bremen.pem] } }";
+    edit("partners.yaml", "channels: { lieferungen: {} }", channel);
+    let (_, said) = cli(&stage, &["partners", "check"]);
+    for (by, term) in [
+        ("connection osci, intermediaries.0.signature.1", 20),
+        ("channel osci:jugendamt-bremen, authors.0", 6),
+        ("channel osci:jugendamt-bremen, cipher.0", 50),
+    ] {
+        let line = said.lines().find(|line| line.contains(by)).unwrap_or_default();
+        // It ends at midnight.
+        let told = [term - 1, term].iter().any(|days| line.contains(&format!("holds for {days} days")));
+        assert!(told, "{by}: {said}");
+    }
+}

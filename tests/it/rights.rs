@@ -186,6 +186,64 @@ fn what_everybody_can_change_is_refused_by_run_check_and_doctor_in_real_stages()
     assert!(!fine && flat.contains("server.pem") && flat.contains("defaultMode:0440"), "{said}");
 }
 
+/// Who may sign for a partner or an intermediary stands in lists of files, and in channels by which nothing leaves.
+#[test]
+fn certificates_that_are_pinned_in_lists_are_nobody_elses_to_change_in_real_stages() {
+    let stage = StageDir::new([free_port(), free_port()]);
+    let folder = stage.stage();
+    let secrets = fs::read_dir(folder.join("secrets")).unwrap();
+    secrets.for_each(|one| mode(&one.unwrap().path(), 0o440));
+    fs::create_dir(folder.join("osci")).unwrap();
+    let pins = ["signature.pem", "cipher.pem", "intermediary.pem", "for-it.pem", "author.pem", "for-her.pem"];
+    let keys = ["signature.key", "cipher.key"];
+    for name in pins.iter().chain(&keys) {
+        fs::write(folder.join("osci").join(name), "-").unwrap();
+        mode(&folder.join("osci").join(name), 0o640);
+    }
+    let osci = format!(
+        "connections:\n  osci: {{ kind: osci, listen: '{}', \
+         keys: {{ signature: {{ certificate: osci/signature.pem, key: osci/signature.key }}, \
+         cipher: [{{ certificate: osci/cipher.pem, key: osci/cipher.key }}] }}, \
+         intermediaries: [{{ signature: [osci/intermediary.pem], cipher: [osci/for-it.pem] }}] }}\n",
+        free_port()
+    );
+    edit(&stage, "connections:\n", &osci);
+    edit(&stage, "stage: test", "stage: abnahme");
+    let partners = folder.join("partners.yaml");
+    let text = fs::read_to_string(&partners).unwrap();
+    let channel =
+        "channels: { lieferungen: {}, osci: { authors: [osci/author.pem], cipher: [osci/for-her.pem] } }";
+    let with = text.replacen("channels: { lieferungen: {} }", channel, 1);
+    assert_ne!(with, text);
+    fs::write(partners, with).unwrap();
+    let route = stage.routes.join("registerlieferung.yaml");
+    let text = fs::read_to_string(&route).unwrap();
+    fs::write(
+        route,
+        text.replacen("  - folder: lieferungen\n", "  - folder: lieferungen\n  - osci: osci\n", 1),
+    )
+    .unwrap();
+    let (fine, said) = within(&stage, &["check"], 30);
+    assert!(fine, "{said}");
+    for name in pins.iter().chain(&keys) {
+        let path = folder.join("osci").join(name);
+        mode(&path, 0o642);
+        for command in ["run", "check", "doctor"] {
+            changeable(&stage, command, &path);
+        }
+        mode(&path, 0o640);
+    }
+    for name in keys {
+        mode(&folder.join("osci").join(name), 0o644);
+        let (fine, said) = within(&stage, &["check"], 30);
+        assert!(
+            !fine && said.split_whitespace().collect::<String>().contains("defaultMode:0440"),
+            "{name}: {said}"
+        );
+        mode(&folder.join("osci").join(name), 0o640);
+    }
+}
+
 /// A command refuses the stage because everybody can change what lies there.
 fn changeable(stage: &StageDir, command: &str, path: &Path) {
     let (fine, said) = within(stage, &[command], 30);
