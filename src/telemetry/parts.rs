@@ -144,6 +144,11 @@ impl Parts {
         self.0.listens.lock().unwrap_or_else(PoisonError::into_inner).contains(&at)
     }
 
+    /// How many listeners of this house stand now.
+    pub fn listeners(&self) -> usize {
+        self.0.listens.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Somebody who says how parts are, for as long as he is there.
     pub fn speaker(&self) -> Speaker {
         Speaker(self.clone(), self.0.speakers.fetch_add(1, Ordering::Relaxed))
@@ -256,9 +261,10 @@ mod tests {
     fn a_house_listens_where_it_does_for_as_long_as_it_does() {
         let (parts, at) = (Parts::default(), "127.0.0.1:1".parse().unwrap());
         let (one, two) = (parts.listens(at), parts.clone().listens(at));
+        assert_eq!(parts.listeners(), 2);
         drop(one);
         assert!(parts.listens_at(at) && !parts.listens_at("127.0.0.1:2".parse().unwrap()));
         drop(two);
-        assert!(!parts.listens_at(at));
+        assert!(!parts.listens_at(at) && parts.listeners() == 0);
     }
 }

@@ -25,6 +25,7 @@ pub mod wishes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -142,13 +143,14 @@ pub(super) fn max_connections() -> usize {
 const RESERVE: usize = 32;
 
 impl Settings {
-    /// How many connections there may be, where the process may have so many files open.
-    fn places(&self, files: Option<usize>) -> places::Bounds {
-        let most = self.max_connections.min(files.map_or(usize::MAX, |files| (files / 2).max(1)));
+    /// How many connections there may be, where the process may have so many files open and so many listeners share half of them.
+    fn places(&self, files: Option<usize>, listeners: usize) -> places::Bounds {
+        let share = |files: usize| (files / 2 / listeners.max(1)).max(1);
+        let most = self.max_connections.min(files.map_or(usize::MAX, share));
         places::Bounds {
             most,
-            per_address: self.connections_per_address.unwrap_or(most.div_ceil(4)),
-            per_partner: self.connections_per_partner.unwrap_or(most.div_ceil(2)),
+            per_address: self.connections_per_address.unwrap_or(most.div_ceil(4)).min(most),
+            per_partner: self.connections_per_partner.unwrap_or(most.div_ceil(2)).min(most),
             reserve: if self.ops { RESERVE } else { 0 },
         }
     }
@@ -174,6 +176,14 @@ fn open_files() -> Option<usize> {
     let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// How many parts of all bodies of a listener may be open at once; each holds a file.
+const OPEN_PARTS: u64 = 128;
+
+/// As many, where the process may have so many files open: listeners are few, and together leave room for the store.
+fn open_parts(files: Option<usize>) -> u64 {
+    files.map_or(OPEN_PARTS, |files| OPEN_PARTS.min((files as u64 / 16).max(1)))
 }
 
 /// Answers go back on the same exchange, so no partner needs a channel.
@@ -255,6 +265,26 @@ impl HttpSource {
         }
     }
 
+    /// How many connections there may be at any moment. A log says when that is less than was configured.
+    fn bounds(&self) -> Box<dyn Fn() -> places::Bounds + Send + Sync> {
+        let (connection, settings, parts) =
+            (self.name.clone(), self.settings.clone(), self.around.parts.clone());
+        let (files, told) = (open_files(), AtomicUsize::new(0));
+        Box::new(move || {
+            let bounds = settings.places(files, parts.listeners());
+            let (most, wanted) = (bounds.most, settings.max_connections);
+            if most < wanted && told.swap(most, Ordering::Relaxed) != most {
+                tracing::warn!(
+                    connection,
+                    most,
+                    wanted,
+                    "fewer connections than configured: raise the limit of open files"
+                );
+            }
+            bounds
+        })
+    }
+
     /// The address it listens on, as soon as it does; with port 0 in the settings this tells the real one.
     pub async fn bound(&self) -> Option<SocketAddr> {
         let mut receiver = self.bound.subscribe();
@@ -305,19 +335,9 @@ impl Source for HttpSource {
             ops: self.settings.ops.then(|| extra.fallback(request::elsewhere)),
         };
         let clock = self.around.clock.clone();
-        let bounds = self.settings.places(open_files());
-        if bounds.most < self.settings.max_connections {
-            let (connection, most, wanted) = (&self.name, bounds.most, self.settings.max_connections);
-            tracing::warn!(
-                connection,
-                most,
-                wanted,
-                "fewer connections than configured: raise the limit of open files"
-            );
-        }
         self.bound.send_replace(listener.local_addr().ok());
         let terms = Terms {
-            bounds,
+            bounds: self.bounds(),
             proxies,
             patience: self.settings.read_timeout.0,
             grace: GRACE,

@@ -37,6 +37,7 @@ mod find;
 mod folder_attack;
 mod folder_letters;
 mod handbook;
+mod handles;
 mod handover;
 mod http;
 mod json;

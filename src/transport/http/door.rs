@@ -24,8 +24,6 @@ use crate::transport::port::{Stop, Surroundings};
 use crate::transport::tls::ClientCertificates;
 use crate::transport::turnstile::Turnstile;
 
-/// How many parts of all bodies may be open at once; each holds a file.
-const OPEN_PARTS: u64 = 128;
 /// What a client is told to wait when the listener or its own share is full.
 pub const FULL: Duration = Duration::from_secs(1);
 /// So many questions of partners are put to the store at once; the others wait for their turn, which costs nothing. Shared as octets are:
@@ -76,7 +74,7 @@ impl Door {
             ),
             waits: Shares::new(settings.max_connections.div_ceil(4), WAITING),
             permits: Permits::new(settings.body_memory << 20),
-            open_parts: Permits::new(OPEN_PARTS),
+            open_parts: Permits::new(super::open_parts(super::open_files())),
             uploads: Uploads::within(settings.upload_disk << 20, &around.parts_lie),
             proxies,
             operators: settings.operators(),

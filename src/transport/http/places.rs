@@ -14,7 +14,7 @@ use super::life::Life;
 use super::shares::count_down;
 
 /// How many connections there may be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// In all.
     pub most: usize,
@@ -55,12 +55,11 @@ impl Entry {
 pub struct Places(Arc<Inner>);
 
 struct Inner {
-    bounds: Bounds,
     table: Mutex<Table>,
 }
 
-#[derive(Default)]
 struct Table {
+    bounds: Bounds,
     next: u64,
     open: HashMap<u64, Entry>,
     counts: HashMap<Owner, usize>,
@@ -71,21 +70,24 @@ struct Table {
 impl Places {
     /// No connection yet.
     pub fn new(bounds: Bounds) -> Places {
-        Places(Arc::new(Inner { bounds, table: Mutex::default() }))
+        let (open, counts) = (HashMap::new(), HashMap::new());
+        let table = Table { bounds, next: 0, open, counts, reserved: Vec::new() };
+        Places(Arc::new(Inner { table: Mutex::new(table) }))
+    }
+
+    /// From now on there may be so many; who is over that goes when the next one comes.
+    pub fn within(&self, bounds: Bounds) {
+        self.table().bounds = bounds;
     }
 
     /// Takes a place for a connection of this address; `None` when there is none, not even on the reserve.
     pub fn take(&self, address: IpAddr, is_proxy: bool) -> Option<Place> {
         let life = Life::begin();
         let owner = if is_proxy { Owner::Proxy } else { Owner::Address(share_of(address)) };
-        let bounds = self.0.bounds;
         let mut table = self.table();
-        if !is_proxy && table.count(&owner) >= bounds.per_address {
-            table.make_room_in(&owner);
-        }
-        if table.open.len() >= bounds.most {
-            table.make_room();
-        }
+        let bounds = table.bounds;
+        while !is_proxy && table.count(&owner) >= bounds.per_address && table.make_room_in(&owner) {}
+        while table.open.len() >= bounds.most && table.make_room() {}
         let id = table.next;
         table.next += 1;
         let fits = table.open.len() < bounds.most && (is_proxy || table.count(&owner) < bounds.per_address);
@@ -104,7 +106,8 @@ impl Places {
         let mut table = self.table();
         let id = table.next;
         table.next += 1;
-        let stands = table.reserve(id, &life, self.0.bounds.reserve);
+        let reserve = table.bounds.reserve;
+        let stands = table.reserve(id, &life, reserve);
         drop(table);
         stands.then(|| Place { places: self.clone(), id, life, ops_only: true })
     }
@@ -147,14 +150,14 @@ impl Table {
     }
 
     /// Cuts the connection of this owner that has been idle longest, if one may go; of those that are alike the oldest.
-    fn make_room_in(&mut self, owner: &Owner) {
+    fn make_room_in(&mut self, owner: &Owner) -> bool {
         let own = self.open.iter().filter(|(_, entry)| entry.owner == *owner);
         let idlest = own.filter_map(|(id, entry)| Some((entry.may_go()?, Reverse(*id)))).max();
-        self.cut(idlest.map(|(_, Reverse(id))| id));
+        self.cut(idlest.map(|(_, Reverse(id))| id))
     }
 
     /// Cuts a stranger's connection, else one that a partner does nothing with: the idlest of the largest share. Proxies are spared.
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> bool {
         let rank = |(id, entry): (&u64, &Entry)| {
             let stranger = match entry.owner {
                 Owner::Proxy => return None,
@@ -164,13 +167,13 @@ impl Table {
             Some((stranger, self.count(&entry.owner), entry.may_go()?, Reverse(*id)))
         };
         let idlest = self.open.iter().filter_map(rank).max();
-        self.cut(idlest.map(|(.., Reverse(id))| id));
+        self.cut(idlest.map(|(.., Reverse(id))| id))
     }
 
-    fn cut(&mut self, id: Option<u64>) {
-        if let Some(entry) = id.and_then(|id| self.remove(id)) {
-            entry.life.cut();
-        }
+    /// Whether there was one.
+    fn cut(&mut self, id: Option<u64>) -> bool {
+        let entry = id.and_then(|id| self.remove(id));
+        entry.inspect(|entry| entry.life.cut()).is_some()
     }
 }
 
@@ -216,8 +219,8 @@ impl Place {
     /// Somebody has logged in: from now on the connection counts for the partner. False when the partner has too many on which
     /// requests are worked on; then nothing has changed.
     pub fn belongs_to(&self, partner: &str) -> bool {
-        let per_partner = self.places.0.bounds.per_partner;
         let mut table = self.places.table();
+        let per_partner = table.bounds.per_partner;
         match table.open.get(&self.id).map(|entry| &entry.owner) {
             None | Some(Owner::Proxy) => return true,
             Some(Owner::Partner(known)) if known == partner => return true,
@@ -348,6 +351,23 @@ mod tests {
         let proxied: Vec<Place> = (0..3).filter_map(|_| places.take(at("192.0.2.7"), true)).collect();
         assert_eq!(proxied.len(), 3);
         assert!(proxied.iter().all(|place| place.belongs_to("a")));
+    }
+
+    #[tokio::test]
+    async fn who_is_over_a_smaller_bound_goes_when_the_next_one_comes() {
+        let places = Places::new(Bounds { most: 8, per_address: 8, per_partner: 8, reserve: 0 });
+        let held: Vec<Place> = (0..8).map(|_| places.take(at("192.0.2.1"), false).unwrap()).collect();
+        assert!(held[0].belongs_to("a") && held[1].belongs_to("a"));
+        let work = held[0].life().work();
+        places.within(Bounds { most: 3, per_address: 2, per_partner: 2, reserve: 0 });
+        assert!(places.take(at("192.0.2.2"), false).is_some());
+        let mut cut = Vec::new();
+        for place in &held {
+            cut.push(is_cut(place).await);
+        }
+        assert_eq!(cut, [false, false, true, true, true, true, true, true]);
+        assert!(places.take(at("192.0.2.3"), false).is_some() && !is_cut(&held[0]).await);
+        drop(work);
     }
 
     #[test]

@@ -76,8 +76,8 @@ pub struct Served {
 
 /// On which terms connections are taken.
 pub struct Terms {
-    /// How many there may be.
-    pub bounds: Bounds,
+    /// How many there may be now: less where more listeners share what the process may have open.
+    pub bounds: Box<dyn Fn() -> Bounds + Send + Sync>,
     /// Whose connections speak for many.
     pub proxies: Vec<IpNet>,
     /// How long a client may keep us waiting.
@@ -114,7 +114,7 @@ pub async fn serve(
     stop: &Stop,
 ) -> Duration {
     let Terms { bounds, proxies, patience, grace, leaving } = terms;
-    let places = Places::new(bounds);
+    let places = Places::new(bounds());
     let over = CancellationToken::new();
     let _over = over.clone().drop_guard();
     let this = Arc::new(Listener {
@@ -138,6 +138,7 @@ pub async fn serve(
         match accepted {
             Ok((stream, address)) => {
                 let by_proxy = origin::is_of(&proxies, address.ip());
+                places.within(bounds());
                 let place = match this.leaving.is_cancelled() {
                     true => places.take_reserved(),
                     false => places.take(address.ip(), by_proxy),
@@ -376,7 +377,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let bounds = Bounds { most: 4, per_address: 4, per_partner: 4, reserve: 0 };
         let terms = Terms {
-            bounds,
+            bounds: Box::new(move || bounds),
             proxies: Vec::new(),
             patience: Duration::from_secs(30),
             grace: GRACE,
