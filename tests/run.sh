@@ -163,7 +163,8 @@ if ! grep -qE '^[0-9]+ passed, [0-9]+ failed' "$logs/output"; then
 fi
 # What is optimised has other races and other bounds of time than what the tests before ran.
 if [ "${DREHSCHEIBE_LONG:-}" = 1 ]; then
-  stage "attacks on a release build" cargo test --locked --release --test it -- http:: folder_attack:: rights:: transport_amqp_hostile::
+  stage "attacks on a release build" cargo test --locked --release --test it -- http:: folder_attack:: rights:: handles:: \
+    transport_amqp_hostile:: transport_tls:: xta_hostile:: osci_attacks:: osci_door:: store_damage::
 fi
 if [ "$peers" -eq 1 ]; then
   for driver in tests/peers/*/run.sh; do

@@ -13,7 +13,7 @@ pub struct Limits {
     pub attributes: usize,
     /// Length of one name (element, attribute, target; with its prefix) in octets.
     pub name: usize,
-    /// Elements of the document.
+    /// Elements, comments and processing instructions of the document; four times as many attributes in all.
     pub nodes: usize,
 }
 
@@ -47,7 +47,7 @@ pub enum GateFault {
     /// A name is longer than allowed.
     #[error("name too long")]
     NameTooLong,
-    /// There are more elements than allowed.
-    #[error("too many elements")]
+    /// There are more elements, comments and processing instructions than allowed, or attributes of all of them.
+    #[error("too many elements, or attributes, comments and instructions in all")]
     TooManyNodes,
 }

@@ -105,6 +105,8 @@ struct Walk<'a, 'w, W> {
     /// For each open element its name as written and the mark of the scope before it.
     open: Vec<(&'a str, usize)>,
     nodes: usize,
+    /// Attributes of all elements so far.
+    held: usize,
     root: Option<Root>,
     /// The attributes of the tag at hand; kept between tags for its room only.
     attributes: Vec<Attribute<'a>>,
@@ -114,6 +116,8 @@ struct Walk<'a, 'w, W> {
     sorted: Vec<(Namespace, &'a str)>,
 }
 
+/// So many attributes may a document have in all for each element that it may have.
+const EACH: usize = 4;
 /// So many attributes are compared with each other one by one.
 const FEW: usize = 8;
 
@@ -127,6 +131,7 @@ impl<'a, 'w, W: Watch<'a>> Walk<'a, 'w, W> {
             scope: Scope::new(),
             open: Vec::with_capacity(16),
             nodes: 0,
+            held: 0,
             root: None,
             attributes: Vec::with_capacity(8),
             names: Vec::with_capacity(8),
@@ -203,6 +208,7 @@ impl<'a, 'w, W: Watch<'a>> Walk<'a, 'w, W> {
     fn bang(&mut self, rest: &'a str, at: usize) -> Result<usize, Stop> {
         if let Some(inner) = rest.strip_prefix("<!--") {
             let length = inner.find("-->").ok_or_else(|| ill("comment is not closed", at))?;
+            self.node(at)?;
             comment(&inner[..length], at + 4)?;
             return Ok(length + 7);
         }
@@ -233,19 +239,28 @@ impl<'a, 'w, W: Watch<'a>> Walk<'a, 'w, W> {
                 return Err(ill("xml declaration that is not at the very beginning", at));
             }
             ("xml", _) => declaration(content, at + 2)?,
-            _ => self.instruction(content, at + 2)?,
+            _ => {
+                self.node(at)?;
+                self.instruction(content, at + 2)?;
+            }
         }
         Ok(length + 4)
+    }
+
+    /// Counts what a tree of the document has a node for: five octets of markup must not become fifty of memory without a bound.
+    fn node(&mut self, at: usize) -> Result<(), Stop> {
+        self.nodes += 1;
+        match self.nodes > self.limits.nodes {
+            true => Err(Stop { fault: GateFault::TooManyNodes, at }),
+            false => Ok(()),
+        }
     }
 
     fn element(&mut self, content: &'a str, at: usize, empty: bool) -> Result<(), Stop> {
         if self.open.is_empty() && self.root.is_some() {
             return Err(ill("second root element", at));
         }
-        self.nodes += 1;
-        if self.nodes > self.limits.nodes {
-            return Err(Stop { fault: GateFault::TooManyNodes, at });
-        }
+        self.node(at)?;
         if self.open.len() >= self.limits.depth {
             return Err(Stop { fault: GateFault::TooDeep, at });
         }
@@ -285,6 +300,10 @@ impl<'a, 'w, W: Watch<'a>> Walk<'a, 'w, W> {
         while let Some(attribute) = tag.next_attribute().map_err(|fault| within(fault, at))? {
             if self.attributes.len() >= self.limits.attributes {
                 return Err(Stop { fault: GateFault::TooManyAttributes, at: at + attribute.at });
+            }
+            self.held += 1;
+            if self.held > self.limits.nodes.saturating_mul(EACH) {
+                return Err(Stop { fault: GateFault::TooManyNodes, at: at + attribute.at });
             }
             self.name(attribute.name, at + attribute.at)?;
             if let Some(prefix) = declared_prefix(attribute.name) {

@@ -281,6 +281,23 @@ fn every_limit_holds() {
     assert_eq!(fault("<a><b><c><d></d></c></b></a>"), Some(GateFault::TooDeep));
     assert_eq!(fault("<a><b/><b/><b/></a>"), None);
     assert_eq!(fault("<a><b/><b/><b/><b/></a>"), Some(GateFault::TooManyNodes));
+    // What a tree has a node for costs many times its octets, element or not.
+    assert_eq!(fault("<?i?><a><!----><?i?></a>"), None);
+    for flood in [
+        "<a>#<!----><!----><!----><!----></a>",
+        "<!----><a><?i?><?i?><?i?></a>",
+        "<?i?><?i?><?i?><!----><a/>",
+    ] {
+        assert_eq!(fault(flood), Some(GateFault::TooManyNodes), "{flood}");
+    }
+    assert_eq!(fault("<a>1<![CDATA[]]>2<![CDATA[]]>3<![CDATA[]]>4<![CDATA[]]></a>"), None);
+    let wide = Limits { attributes: 9, nodes: 2, ..limits.clone() };
+    let attributes = |first: &str, second: &str| {
+        pass(Bytes::from(format!("<a {first}><b {second}/></a>")), &wide).err().map(|e| e.fault)
+    };
+    let of = |many: usize| (0..many).map(|at| format!("c{at}=''")).collect::<Vec<_>>().join(" ");
+    assert_eq!(attributes(&of(4), &of(4)), None);
+    assert_eq!(attributes(&of(4), &of(5)), Some(GateFault::TooManyNodes));
     assert_eq!(fault("<a b='' xmlns='u'/>"), None);
     assert_eq!(fault("<a b='' xmlns='u' c=''/>"), Some(GateFault::TooManyAttributes));
     assert_eq!(fault("<abcde/>"), None);
