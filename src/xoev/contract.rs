@@ -182,7 +182,9 @@ pub fn gate_rejection(error: &GateError) -> Rejection {
         GateFault::TooDeep => (Fault::NotWellFormed, "Die Nachricht ist zu tief geschachtelt."),
         GateFault::TooManyAttributes => (Fault::NotWellFormed, "Ein Element trägt zu viele Attribute."),
         GateFault::NameTooLong => (Fault::NotWellFormed, "Ein Name in der Nachricht ist zu lang."),
-        GateFault::TooManyNodes => (Fault::NotWellFormed, "Die Nachricht hat zu viele Elemente, Attribute oder Kommentare."),
+        GateFault::TooManyNodes => {
+            (Fault::NotWellFormed, "Die Nachricht hat zu viele Elemente, Attribute oder Kommentare.")
+        }
     };
     Rejection::new(fault, text).at(error.place.line, error.place.column)
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::Lying;
 use drehscheibe::transport::port::account::Account;
+use drehscheibe::transport::port::binding::HttpBinding;
 use drehscheibe::transport::port::*;
 use serde_json::{Value, json};
 
