@@ -2,6 +2,7 @@
 //! open. Over the intermediary that knows nothing of the product; no production intermediary has confirmed any of this.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use drehscheibe::envelope::Envelope;
@@ -106,7 +107,12 @@ async fn what_is_too_large_stays_with_its_cause_and_the_others_are_taken() {
         assert!(failing.cause.starts_with(cause) && failing.turn == turn, "{failing:?}");
         if most == 100 {
             house.wait_for(1).await;
-            assert_ne!(peer.card(&small).await["reception"], Value::Null);
+            // Said with the next order, after the commit.
+            let until = Instant::now() + Duration::from_secs(60);
+            while peer.card(&small).await["reception"] == Value::Null {
+                assert!(Instant::now() < until, "received and not said");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
         running.end().await.unwrap();
         assert!(around.parts.said().is_empty(), "{:?}", around.parts.said());

@@ -194,10 +194,17 @@ fn certificates_that_are_pinned_in_lists_are_nobody_elses_to_change_in_real_stag
     let secrets = fs::read_dir(folder.join("secrets")).unwrap();
     secrets.for_each(|one| mode(&one.unwrap().path(), 0o440));
     fs::create_dir(folder.join("osci")).unwrap();
-    let pins = ["signature.pem", "cipher.pem", "intermediary.pem", "for-it.pem", "author.pem", "for-her.pem"];
-    let keys = ["signature.key", "cipher.key"];
-    for name in pins.iter().chain(&keys) {
-        fs::write(folder.join("osci").join(name), "-").unwrap();
+    let pins = [
+        ("signature.pem", "addressee_sig.crt.pem"),
+        ("cipher.pem", "addressee_enc.crt.pem"),
+        ("intermediary.pem", "intermed_sig.crt.pem"),
+        ("for-it.pem", "intermed_enc.crt.pem"),
+        ("author.pem", "originator_sig.crt.pem"),
+        ("for-her.pem", "reader_enc.crt.pem"),
+    ];
+    let keys = [("signature.key", "addressee_sig.key.pem"), ("cipher.key", "addressee_enc.key.pem")];
+    for (name, recorded) in pins.iter().chain(&keys) {
+        fs::copy(crate::osci_door::file(recorded), folder.join("osci").join(name)).unwrap();
         mode(&folder.join("osci").join(name), 0o640);
     }
     let osci = format!(
@@ -225,7 +232,7 @@ fn certificates_that_are_pinned_in_lists_are_nobody_elses_to_change_in_real_stag
     .unwrap();
     let (fine, said) = within(&stage, &["check"], 30);
     assert!(fine, "{said}");
-    for name in pins.iter().chain(&keys) {
+    for (name, _) in pins.iter().chain(&keys) {
         let path = folder.join("osci").join(name);
         mode(&path, 0o642);
         for command in ["run", "check", "doctor"] {
@@ -233,7 +240,7 @@ fn certificates_that_are_pinned_in_lists_are_nobody_elses_to_change_in_real_stag
         }
         mode(&path, 0o640);
     }
-    for name in keys {
+    for (name, _) in keys {
         mode(&folder.join("osci").join(name), 0o644);
         let (fine, said) = within(&stage, &["check"], 30);
         assert!(

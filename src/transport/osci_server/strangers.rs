@@ -261,7 +261,7 @@ mod tests {
         held[1].0.moved(1 << 10);
         // All of their half but what the last share leaves is taken, and none of the others'.
         let (ticket, mut room) = begin(3);
-        std::thread::sleep(GRACE);
+        tokio::time::sleep(GRACE).await;
         let came = room.grow((64 << 10, 64 << 10), &all, Some(&ticket), Duration::from_millis(300));
         let (came, ()) = tokio::join!(came, async {
             held[1].0.cut().await;
