@@ -48,16 +48,23 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         settings: Settings { name: name(), fristen, ..Settings::default() },
         waits: true,
     };
-    // The doors say that it is ready before this program does, and new files may be told from then on; unheard, this signal ends a process.
+    // The doors say that it is ready before this program does: whoever hears it may end it, or tell it of new files, from then on. Unheard, both
+    // signals end a process without a drain.
     let mut reload = signal(SignalKind::hangup())?;
-    let house = House::start_with(options, fit).await.map_err(|error| {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let started = tokio::select! {
+        started = House::start_with(options, fit) => started,
+        _ = terminate.recv() => {
+            tracing::info!("ended before it was ready");
+            return Ok(Exit::Ok);
+        }
+    };
+    let house = started.map_err(|error| {
         if let StartError::Store(error) = &error {
             raise(error.alarm(), "store", &[("cause", &error.to_string())]);
         }
         CliError::from_start(error)
     })?;
-    // Whoever is told that it is ready may end it.
-    let mut terminate = signal(SignalKind::terminate())?;
     tracing::info!(
         stage = word.as_str(),
         routes,

@@ -175,8 +175,8 @@ fn issued(message: &Message, asked: usize) -> Result<BTreeMap<Uuid, Vorgang>, Tr
     Ok(issued)
 }
 
-/// Whether the record for which a Negativauskunft was issued and the delivered one may be of one child. Where that record is gone, nobody can
-/// say that it is not: the keys are the child's.
+/// Whether the record for which a Negativauskunft was issued and the delivered one may be of one child. Where that record is gone, or was
+/// changed since, nobody can say that it is not: the keys are the child's.
 fn same_child(
     orte: &Gemeinden,
     (id, satz): (Uuid, &Registersatz),
@@ -184,6 +184,14 @@ fn same_child(
     records: &[Arc<Stored>],
 ) -> bool {
     if records.is_empty() || vorgang.akte.satz == Some(id) {
+        return true;
+    }
+    // What it says since is not what the Auskunft rested on: put right, it may be another child's now, and nobody can say that this one is not.
+    let since = |stored: &Arc<Stored>| {
+        let quelle = &stored.registersatz.quelle;
+        vorgang.akte.stand.is_none_or(|stand| quelle.empfangen.unwrap_or(quelle.erstellungszeitpunkt) > stand)
+    };
+    if records.iter().any(since) {
         return true;
     }
     if keys::vorgeburtlich(&satz.kind) {
@@ -490,7 +498,11 @@ mod tests {
             kind.register_ars = Some("020000000000".into());
             mutter.name = Default::default();
         });
-        for (records, told) in [(vec![second], 1), (vec![other], 0), (vec![], 1)] {
+        // What was made another child's after the Auskunft says nothing of what it rested on.
+        let mut since = other.clone();
+        since.registersatz.quelle.empfangen =
+            STAND.parse::<Timestamp>().ok().map(|at| at + Duration::from_secs(1));
+        for (records, told) in [(vec![second], 1), (vec![other], 0), (vec![since], 1), (vec![], 1)] {
             let mut message = delivered(|_| ());
             run(&mut message, &[issued()], &records);
             assert_eq!(message.effects.sends.len(), told);
