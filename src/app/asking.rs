@@ -13,12 +13,13 @@ use crate::app::proof::{self, Answer, Challenge, Proof, Proved};
 use crate::route::compiled::Compiled;
 use crate::store::contract::Store;
 use crate::transport;
+use crate::transport::caller::held;
 use crate::transport::tls::{ClientCertificates, TlsSettings, only_config};
 
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Most octets that are read.
-const MOST: usize = 4 << 20;
+const MOST: u64 = 4 << 20;
 /// What was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
@@ -177,15 +178,9 @@ async fn fetch(door: &Door, path: &str, challenge: &Challenge, listens: Option<S
         asked = asked.header(proof::LISTENS, listens.to_string());
     }
     let mut answer = asked.send().await.ok()?;
-    let mut octets = Vec::new();
-    while let Some(chunk) = answer.chunk().await.ok()? {
-        octets.extend_from_slice(&chunk);
-        if octets.len() > MOST {
-            return None;
-        }
-    }
+    let octets = held(&mut answer, MOST).await.ok()??;
     let proof = answer.headers().get(proof::PROOF).map(|proof| proof.to_str().unwrap_or("").to_owned());
-    Some(Raw { status: answer.status().as_u16(), text: String::from_utf8(octets).ok()?, proof })
+    Some(Raw { status: answer.status().as_u16(), text: String::from_utf8(octets.into()).ok()?, proof })
 }
 
 /// Who listens everywhere is asked at home.

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::digest;
 use serde_json::Value;
 
+use crate::route::compiled::WantedDestination;
 use crate::transport::TRANSPORTS;
-use crate::transport::port::{BuildError, Connection, Surroundings};
+use crate::transport::port::{BuildError, Connection, Destination, Surroundings};
 
 /// What a connection was opened with. As a hash: secrets are among the settings.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +53,16 @@ impl Connections {
             all.insert(opened, connection.clone());
             Ok(Some(connection))
         })
+    }
+
+    /// The destination of a partner, by the connection that it needs; `None` where its transport sends nothing, or this program knows no such one.
+    pub fn destination(
+        &self,
+        wanted: &WantedDestination,
+        around: &Surroundings,
+    ) -> Result<Option<Arc<dyn Destination>>, BuildError> {
+        let opened = self.open(&wanted.kind, &wanted.connection, &wanted.settings, around)?;
+        opened.map_or(Ok(None), |opened| opened.destination(&wanted.channel, around))
     }
 
     /// Lets go of those by which nothing runs any more; what is under way ends with its own handle.

@@ -193,14 +193,13 @@ fn may_serve(one: &Known, gone: bool, place: &Place, compiled: &Compiled) -> Res
     }
 }
 
-/// Ends those that cannot be served as they were, once files run that have them no more; what the files have again is ended no more.
+/// Those that were ended, and those that cannot be served as they were, once files run that have them no more.
 pub fn judged(
     known: &[Known],
     (place, compiled): (&Place, &Compiled),
-    ended: Vec<Ended>,
+    mut ended: Vec<Ended>,
     (ordered, now): (bool, Timestamp),
 ) -> Vec<Ended> {
-    let mut ended = without(ended, &own(compiled));
     // What only these files lack, and no person has taken away, may be another process's.
     let gone = |one: &Known| ordered || one.since != Some(now);
     for one in known.iter().filter(|one| one.since.is_some()) {
@@ -246,12 +245,7 @@ pub fn serve(
 ) {
     let drained = known.iter().filter(|one| one.since.is_some());
     for one in drained.filter(|one| ended.iter().all(|ended| ended.destination != one.key())) {
-        let (wanted, key) = (one.wanted(), one.key());
-        let (kind, name, settings) = (&wanted.kind, &wanted.connection, &wanted.settings);
-        let opened = connections.open(kind, name, settings, around);
-        let built = opened
-            .and_then(|opened| opened.map_or(Ok(None), |opened| opened.destination(&wanted.channel, around)));
-        match built {
+        match connections.destination(&one.wanted(), around) {
             Ok(Some(destination)) => {
                 for name in one.names() {
                     // An office that has another way goes by that one.
@@ -264,7 +258,7 @@ pub fn serve(
             Ok(None) => {}
             // What is left waits until a person ends it, or it can be opened at another start.
             Err(error) => tracing::warn!(
-                destination = key,
+                destination = one.key(),
                 cause = %error,
                 "a destination that was taken away, and for which something is left, cannot be opened as it was"
             ),

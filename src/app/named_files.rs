@@ -1,11 +1,11 @@
 //! The files that the settings of connections and channels name, whichever transport they are of: whatever leads to a file is one. Opens none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::route::compiled::Compiled;
+use crate::route::compiled::{Compiled, Written};
 
 /// As what a file is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,21 +37,13 @@ pub struct Named {
     pub path: PathBuf,
 }
 
-/// All files that are named and are there; each connection is looked at once, whatever number of partners it leads to.
+/// All files that are named and are there.
 pub fn named(config: &Path, compiled: &Compiled) -> BTreeSet<Named> {
-    let takes = compiled.sources.iter().map(|source| (&source.connection, &source.settings));
-    let sends = compiled.destinations.iter().map(|wanted| (&wanted.connection, &wanted.settings));
-    let connections: BTreeMap<&String, &Value> = takes.chain(sends).collect();
-    let whole = connections.into_iter().map(|(connection, settings)| (connection, None, settings));
-    let sent = compiled.destinations.iter();
-    let sent = sent.map(|of| (&of.connection, Some(&of.channel.partner), &of.channel.settings));
-    // Who only delivers has an account and is no destination.
-    let accounts = compiled.admission.accounts.iter();
-    let accounts = accounts.map(|of| (&of.connection, Some(&of.partner), &of.settings));
     let mut found = BTreeSet::new();
-    for (connection, partner, settings) in whole.chain(sent).chain(accounts) {
+    for Written { connection, settings, channel, .. } in compiled.written() {
+        let (partner, settings) = channel.map_or((None, settings), |(partner, own)| (Some(partner), own));
         walk(config, settings, &mut Vec::new(), false, &mut |key, role, path| {
-            let (connection, partner) = (connection.clone(), partner.cloned());
+            let (connection, partner) = (connection.to_owned(), partner.map(str::to_owned));
             found.insert(Named { connection, partner, key, role, path });
         });
     }
@@ -109,6 +101,8 @@ fn walk(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;

@@ -107,11 +107,13 @@ impl Shared {
         let (known_before, ended_before) = (drains::known(store).await?, drains::ended(store).await?);
         let own = drains::own(&compiled);
         let known = drains::after(known_before.clone(), own.clone(), now);
-        let judged = (*why == Why::Ordered, now);
-        let unserved = drains::judged(&known, (&self.place, &compiled), ended_before.clone(), judged);
+        // What the files have again is ended no more.
+        let ended = drains::without(ended_before.clone(), &own);
+        let ordered = *why == Why::Ordered;
+        let unserved = drains::judged(&known, (&self.place, &compiled), ended.clone(), (ordered, now));
         let certificates = certificates::named(&self.place, &compiled);
         let files_have = Own {
-            known: own.clone(),
+            known: own,
             compiled: Compiled { plans: Vec::new(), effective: serde_json::Value::Null, ..compiled.clone() },
         };
         let mut set = compiled.into_plan_set(destinations, standards, self.around.stage);
@@ -126,10 +128,7 @@ impl Shared {
             drains::keep_known(store, &known).await?;
         }
         // What cannot be served is ended where a person is there to read it; else it waits, and `routes draining` lists it.
-        let ended = match (leads, why) {
-            (true, Why::Ordered) => unserved,
-            _ => drains::without(ended_before.clone(), &own),
-        };
+        let ended = if ordered { unserved } else { ended };
         if leads && ended != ended_before {
             drains::keep_ended(store, &ended).await?;
         }
@@ -181,10 +180,7 @@ impl Shared {
     fn destinations(&self, compiled: &Compiled) -> Result<Destinations, BuildError> {
         let mut destinations = Destinations::new();
         for wanted in &compiled.destinations {
-            let (kind, name, settings) = (&wanted.kind, &wanted.connection, &wanted.settings);
-            let opened = self.connections.open(kind, name, settings, &self.around)?;
-            let built = opened.map(|opened| opened.destination(&wanted.channel, &self.around)).transpose()?;
-            if let Some(destination) = built.flatten() {
+            if let Some(destination) = self.connections.destination(wanted, &self.around)? {
                 destinations.insert(wanted.key(), destination);
             }
         }

@@ -1,12 +1,10 @@
 //! Whether places at far ends meet: two partners who are written to at one, so that each finds what is for the other, or a place that is written
 //! to and taken from, so that what we lay there comes back as somebody's delivery. Knows of a place only what its transport says; opens nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
-
-use crate::route::compiled::Compiled;
+use crate::route::compiled::{Compiled, Written};
 use crate::transport::TRANSPORTS;
 use crate::transport::port::files::Looked;
 use crate::transport::port::no_spots;
@@ -42,42 +40,29 @@ pub struct Met {
 
 /// What is wrong; empty when nothing is.
 pub fn meeting(compiled: &Compiled) -> Vec<Met> {
-    met(&reached(compiled).into_iter().collect::<Vec<_>>())
+    met(reached(compiled))
 }
 
 /// What is wrong with the files that connections and channels name, and with places that only these tell apart.
 pub fn of_files(config: &Path, compiled: &Compiled) -> Vec<Met> {
-    let look = |kind: &str| TRANSPORTS.iter().find(|entry| entry.word == kind).map(|entry| entry.files);
-    let sources = compiled.sources.iter().map(|of| (&of.connection, (&of.kind, &of.settings)));
-    let destinations = compiled.destinations.iter().map(|of| (&of.connection, (&of.kind, &of.settings)));
-    let connections: BTreeMap<&String, (&String, &Value)> = sources.chain(destinations).collect();
-    // A partner who only delivers has an account and is no destination.
-    let accounts = compiled.admission.accounts.iter();
-    let accounts = accounts.map(|of| ((&of.connection, Some(&of.partner)), Some(&of.settings)));
-    let sent = compiled.destinations.iter();
-    let sent = sent.map(|of| ((&of.connection, Some(&of.channel.partner)), Some(&of.channel.settings)));
-    let whole = connections.keys().map(|connection| ((*connection, None), None));
-    let all: BTreeMap<(&String, Option<&String>), Option<&Value>> =
-        whole.chain(accounts).chain(sent).collect();
     let (mut found, mut places) = (Vec::new(), BTreeSet::new());
-    for ((connection, partner), channel) in all {
-        let Some((kind, settings)) = connections.get(connection) else { continue };
-        let Some(look) = look(kind) else { continue };
-        let channel = partner.map(String::as_str).zip(channel);
-        let Looked { faults, spots } = look((connection, settings), channel, config);
+    for Written { connection, kind, settings, channel } in compiled.written() {
+        let Some(entry) = TRANSPORTS.iter().find(|entry| entry.word == kind) else { continue };
+        let Looked { faults, spots } = (entry.files)((connection, settings), channel, config);
         found.extend(faults.into_iter().map(|(at, text)| Met {
             text,
-            connection: connection.clone(),
-            partner: partner.cloned(),
+            connection: connection.to_owned(),
+            partner: channel.map(|(partner, _)| partner.to_owned()),
             at,
         }));
-        places.extend(spots.into_iter().map(|spot| Reached { spot, connection: connection.clone() }));
+        places.extend(spots.into_iter().map(|spot| Reached { spot, connection: connection.to_owned() }));
     }
-    found.extend(met(&places.into_iter().collect::<Vec<_>>()));
+    found.extend(met(places));
     found
 }
 
-fn met(reached: &[Reached]) -> Vec<Met> {
+fn met(reached: BTreeSet<Reached>) -> Vec<Met> {
+    let reached: Vec<Reached> = reached.into_iter().collect();
     let mut found = Vec::new();
     for (at, one) in reached.iter().enumerate() {
         for other in &reached[at + 1..] {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::house::{House, Options, StartError};
 use crate::app::reload::Reload;
@@ -22,6 +22,8 @@ use crate::telemetry::start;
 
 /// How long a drain may take.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long a start that is told to end may go on: what has a door open already finishes and is drained, what waits for its store does not wait.
+const OPENING: Duration = Duration::from_secs(5);
 
 /// Runs until it is told to end.
 pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
@@ -52,12 +54,17 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     // signals end a process without a drain.
     let mut reload = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let started = tokio::select! {
-        started = House::start_with(options, fit) => started,
-        _ = terminate.recv() => {
-            tracing::info!("ended before it was ready");
-            return Ok(Exit::Ok);
-        }
+    let starting = House::start_with(options, fit);
+    tokio::pin!(starting);
+    let (started, ends) = tokio::select! {
+        started = &mut starting => (started, false),
+        _ = terminate.recv() => match tokio::time::timeout(OPENING, &mut starting).await {
+            Ok(started) => (started, true),
+            Err(_) => {
+                tracing::info!("ended before it was ready");
+                return Ok(Exit::Ok);
+            }
+        },
     };
     let house = started.map_err(|error| {
         if let StartError::Store(error) = &error {
@@ -72,23 +79,10 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         millis = began.elapsed().as_millis() as u64,
         "ready"
     );
-    let mut broken = None;
-    loop {
-        tokio::select! {
-            why = house.shared.core.broken.told() => {
-                broken = Some(why);
-                break;
-            }
-            _ = terminate.recv() => break,
-            _ = tokio::signal::ctrl_c() => break,
-            _ = reload.recv() => {
-                match Reload(house.shared.clone()).apply(false).await {
-                    Ok(sentence) => tracing::info!("{sentence}"),
-                    Err(cause) => tracing::error!(cause, "the changed files were not applied"),
-                }
-            }
-        }
-    }
+    let broken = match ends {
+        true => None,
+        false => stands(&house, &mut terminate, &mut reload).await,
+    };
     tracing::info!("draining: nothing new is taken, what is under way is finished");
     tokio::select! {
         () = house.stop(DRAIN) => tracing::info!("ended"),
@@ -100,6 +94,23 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     match broken {
         None => Ok(Exit::Ok),
         Some(Why { part, cause }) => Err(CliError::Broken { part, cause }),
+    }
+}
+
+/// Stands until it is told to end, or a part broke: which one and why. Applies changed files meanwhile.
+async fn stands(house: &House, terminate: &mut Signal, reload: &mut Signal) -> Option<Why> {
+    loop {
+        tokio::select! {
+            why = house.shared.core.broken.told() => return Some(why),
+            _ = terminate.recv() => return None,
+            _ = tokio::signal::ctrl_c() => return None,
+            _ = reload.recv() => {
+                match Reload(house.shared.clone()).apply(false).await {
+                    Ok(sentence) => tracing::info!("{sentence}"),
+                    Err(cause) => tracing::error!(cause, "the changed files were not applied"),
+                }
+            }
+        }
     }
 }
 

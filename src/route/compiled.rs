@@ -62,6 +62,18 @@ impl std::fmt::Debug for WantedSource {
     }
 }
 
+/// What is written of a connection, or of a partner's channel by it.
+pub struct Written<'a> {
+    /// The connection's name.
+    pub connection: &'a str,
+    /// The word of its transport.
+    pub kind: &'a str,
+    /// Settings of the connection, secrets resolved.
+    pub settings: &'a Value,
+    /// The partner and the settings of its channel; `None` where the connection itself is meant.
+    pub channel: Option<(&'a str, &'a Value)>,
+}
+
 /// All files, compiled.
 #[derive(Clone)]
 pub struct Compiled {
@@ -98,6 +110,25 @@ pub struct Compiled {
 }
 
 impl Compiled {
+    /// All that is written of connections and channels, each once, whatever number of partners a connection leads to.
+    pub fn written(&self) -> Vec<Written<'_>> {
+        let sources = self.sources.iter().map(|of| (&*of.connection, (&*of.kind, &of.settings)));
+        let destinations = self.destinations.iter().map(|of| (&*of.connection, (&*of.kind, &of.settings)));
+        let connections: BTreeMap<&str, (&str, &Value)> = sources.chain(destinations).collect();
+        let whole = connections.keys().map(|connection| ((*connection, None), None));
+        // A partner who only delivers has an account and is no destination.
+        let accounts = self.admission.accounts.iter();
+        let accounts = accounts.map(|of| ((&*of.connection, Some(&*of.partner)), Some(&of.settings)));
+        let sent = self.destinations.iter();
+        let sent = sent.map(|of| ((&*of.connection, Some(&*of.channel.partner)), Some(&of.channel.settings)));
+        let all: BTreeMap<(&str, Option<&str>), Option<&Value>> = whole.chain(accounts).chain(sent).collect();
+        let written = all.into_iter().filter_map(|((connection, partner), channel)| {
+            let (kind, settings) = *connections.get(connection)?;
+            Some(Written { connection, kind, settings, channel: partner.zip(channel) })
+        });
+        written.collect()
+    }
+
     /// How long deliveries of an office may lie unread before the first of the routes answers nothing of its register.
     pub fn rueckstand(&self) -> SignedDuration {
         let steps = self.plans.iter().flat_map(|plan| &plan.steps);

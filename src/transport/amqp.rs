@@ -48,7 +48,6 @@ pub const ENTRY: Entry = Entry {
 /// A connection: its destinations share one link to the broker, beside the one on which its queues come.
 struct AmqpConnection {
     name: String,
-    written: serde_json::Value,
     settings: Settings,
     publisher: Arc<Publisher>,
 }
@@ -61,14 +60,14 @@ impl AmqpConnection {
     ) -> Result<AmqpConnection, BuildError> {
         let settings = read::<Settings>(name, written)?.below(&around.config);
         let publisher = Arc::new(Publisher::new(name, settings.clone(), around));
-        Ok(AmqpConnection { name: name.to_owned(), written: written.clone(), settings, publisher })
+        Ok(AmqpConnection { name: name.to_owned(), settings, publisher })
     }
 }
 
 impl Connection for AmqpConnection {
     fn source(&self, around: &Surroundings) -> Result<Option<Arc<dyn Source>>, BuildError> {
         // A connection without queues only sends.
-        let source = source::AmqpSource::new(&self.name, &self.written, around)?;
+        let source = source::AmqpSource::new(&self.name, &self.settings, around);
         Ok(source.map(|source| Arc::new(source) as Arc<dyn Source>))
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{CertificateParams, KeyPair};
 
+use crate::osci_stage::edit;
 use crate::support::{Receiver, StageDir, cli, until, up};
 use crate::transport_support::authority;
 
@@ -100,22 +101,16 @@ fn a_pinned_certificate_that_ends_is_told_wherever_it_is_named() {
     let der = rustls_pki_types::pem::PemObject::from_pem_slice(&pem).expect("PEM");
     let der: rustls_pki_types::CertificateDer<'_> = der;
     fs::write(tls.join("fuer-bremen.pem"), &der).expect("DER");
-    let edit = |file: &str, from: &str, to: &str| {
-        let path = stage.stage().join(file);
-        let text = fs::read_to_string(&path).expect(file);
-        assert!(text.contains(from), "{from}");
-        fs::write(path, text.replacen(from, to, 1)).expect("written");
-    };
     let osci = format!(
         "connections:\n  osci: {{ kind: osci, listen: '{nobody}', \
          keys: {{ signature: {{ certificate: tls/haus.pem, key: tls/haus.key }}, \
          cipher: [{{ certificate: tls/haus.pem, key: tls/haus.pem }}] }}, \
          intermediaries: [{{ signature: [tls/haus.pem, tls/intermed.pem], policy: {{ plain: true }} }}] }}\n"
     );
-    edit("connections.yaml", "connections:\n", &osci);
+    edit(&stage, "connections.yaml", "connections:\n", &osci);
     let channel =
         "channels: { lieferungen: {}, osci: { authors: [tls/bremen.pem], cipher: [tls/fuer-bremen.pem] } }";
-    edit("partners.yaml", "channels: { lieferungen: {} }", channel);
+    edit(&stage, "partners.yaml", "channels: { lieferungen: {} }", channel);
     let (_, said) = cli(&stage, &["partners", "check"]);
     for (by, term) in [
         ("connection osci, intermediaries.0.signature.1", 20),

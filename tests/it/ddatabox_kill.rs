@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::ddatabox_server::{CLIENT, Far, ROOM, USER};
 use crate::klaerfall::{began, place_of, stage};
-use crate::support::{Running, StageDir, copy, free_port, names, root, until};
+use crate::support::{Running, StageDir, copy, edit, free_port, names, root, until};
 
 /// The stage of the demonstration with a dDataBox before the post.
 fn with_box(far: &Far, ways: &str) -> StageDir {
@@ -24,11 +24,6 @@ fn with_box(far: &Far, ways: &str) -> StageDir {
     let to = stage.stage();
     fs::write(to.join("secrets/client"), CLIENT.1).unwrap();
     fs::write(to.join("secrets/user"), USER.1).unwrap();
-    let edit = |file: &std::path::Path, from: &str, with: &str| {
-        let text = fs::read_to_string(file).unwrap();
-        assert!(text.contains(from), "{from}");
-        fs::write(file, text.replacen(from, with, 1)).unwrap();
-    };
     let connection = format!(
         "  ddatabox:\n    kind: ddatabox\n    url: {}\n    client: {{ id: {}, secret: {{ file: secrets/client }} }}\n    user: {{ name: {}, password: {{ file: secrets/user }} }}\n    timeout: 2s\n    retry: {{ first: 50ms, longest: 200ms, breaker-after: 20, breaker-open: 200ms }}\n  brief: {{ kind: folder, trays: [{{ partner: druckerei, in: trays/druckerei/in }}] }}\n  callback:\n",
         far.url(),

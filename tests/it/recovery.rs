@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::canary::search::{Hay, Search, files};
 use crate::postgres::{self, server};
-use crate::support::{Receiver, Running, StageDir, post, ready, root, until};
+use crate::support::{Receiver, Running, StageDir, cli, post, ready, root, until};
 
 /// Marks of the child and its mother: strings that stand nowhere else.
 const MARKS: &[(&str, &str)] = &[
@@ -120,13 +120,6 @@ async fn up(stage: &StageDir, status: u16) -> (Running, String) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("its door does not answer {status}\n{}", stage.log());
-}
-
-/// The program's exit code and everything that it printed.
-fn cli(stage: &StageDir, words: &[&str]) -> (i32, String) {
-    let ended = stage.command(words).output().unwrap();
-    let said = [&ended.stdout[..], &ended.stderr[..]].concat();
-    (ended.status.code().unwrap(), String::from_utf8_lossy(&said).into_owned())
 }
 
 fn json(stage: &StageDir, words: &[&str]) -> (i32, Value) {

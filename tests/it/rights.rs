@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use drehscheibe::cli::sample::{Wish, eintragung};
 
 use crate::folder_attack;
+use crate::osci_stage;
 use crate::support::{StageDir, free_port, post, put, until, up};
 
 fn mode(path: &Path, mode: u32) {
@@ -216,13 +217,9 @@ fn certificates_that_are_pinned_in_lists_are_nobody_elses_to_change_in_real_stag
     );
     edit(&stage, "connections:\n", &osci);
     edit(&stage, "stage: test", "stage: abnahme");
-    let partners = folder.join("partners.yaml");
-    let text = fs::read_to_string(&partners).unwrap();
     let channel =
         "channels: { lieferungen: {}, osci: { authors: [osci/author.pem], cipher: [osci/for-her.pem] } }";
-    let with = text.replacen("channels: { lieferungen: {} }", channel, 1);
-    assert_ne!(with, text);
-    fs::write(partners, with).unwrap();
+    osci_stage::edit(&stage, "partners.yaml", "channels: { lieferungen: {} }", channel);
     let route = stage.routes.join("registerlieferung.yaml");
     let text = fs::read_to_string(&route).unwrap();
     fs::write(

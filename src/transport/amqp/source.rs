@@ -18,8 +18,7 @@ use crate::clock::Tick;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::parts::{Failing, Turn};
 use crate::transport::looks::announce;
-use crate::transport::port::{BuildError, Place, Source, SourceError, Stop, Surroundings};
-use crate::transport::settings;
+use crate::transport::port::{Place, Source, SourceError, Stop, Surroundings};
 use crate::transport::turnstile::Turnstile;
 
 /// The longest pause before an unfit queue is looked at again, or one whose deliveries were given back.
@@ -35,16 +34,13 @@ pub struct AmqpSource {
 
 impl AmqpSource {
     /// The source of a connection; `None` where it lists no queues.
-    pub fn new(
-        name: &str,
-        written: &serde_json::Value,
-        around: &Surroundings,
-    ) -> Result<Option<AmqpSource>, BuildError> {
-        let settings: Settings = settings::read(name, written)?;
-        let settings = settings.below(&around.config);
-        let source =
-            AmqpSource { name: name.to_owned(), settings, around: around.clone(), strangers: Arc::default() };
-        Ok((!source.settings.queues.is_empty()).then_some(source))
+    pub fn new(name: &str, settings: &Settings, around: &Surroundings) -> Option<AmqpSource> {
+        (!settings.queues.is_empty()).then(|| AmqpSource {
+            name: name.to_owned(),
+            settings: settings.clone(),
+            around: around.clone(),
+            strangers: Arc::default(),
+        })
     }
 
     /// Serves all queues on one link until it is lost or the source is stopped.

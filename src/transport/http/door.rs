@@ -95,12 +95,11 @@ impl Door {
 
     /// Who is calling, by certificate or token, on a connection that is one of its own. A certificate that admits nobody is an alarm.
     pub fn caller(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let (admission, now) = (self.around.doors.admission(), self.around.clock.now());
-        let certificate = peer.shown.as_ref().map(|shown| shown.fingerprint());
         let Some(caller) = self.known(peer, headers) else {
-            if let Some(sha256) = certificate {
+            if let Some(sha256) = peer.shown.as_ref().map(|shown| shown.fingerprint()) {
                 // By this its issuer, or we in partners.yaml, find which one it is.
                 let subject = format!("{}, client certificate", self.connection);
+                let (admission, now) = (self.around.doors.admission(), self.around.clock.now());
                 let why = why_not(&admission, sha256, peer.lapsed, now);
                 raise(Alarm::SenderNotAdmitted, &subject, &[("sha256", sha256), ("why", why)]);
             }

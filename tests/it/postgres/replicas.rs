@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::house;
 use crate::store_contract::common::{commit_one, delivery};
-use crate::support::{Receiver, Running, StageDir, TOKEN, free_port, put, ready, until};
+use crate::support::{Receiver, Running, StageDir, TOKEN, edit, free_port, put, ready, until};
 
 /// The key of the test stages.
 const KEY: &[u8; 32] = b"01234567890123456789012345678901";
@@ -447,11 +447,7 @@ async fn what_the_files_of_one_replica_have_no_other_one_with_older_files_takes_
     const TOKEN_NEW: &str = "token-des-neuen-jugendamts-0123456789";
     let Some(mut cluster) = Cluster::start(2).await else { return };
     let config = cluster.replicas[1].config.clone();
-    let rewrite = |file: &str, from: &str, to: &str| {
-        let written = fs::read_to_string(config.join(file)).unwrap();
-        assert!(written.contains(from), "{file}: {from}");
-        fs::write(config.join(file), written.replacen(from, to, 1)).unwrap();
-    };
+    let rewrite = |file: &str, from: &str, to: &str| edit(&config.join(file), from, to);
     // An office is admitted that the other one's files do not know, with a mailbox of which they do not know either.
     rewrite(
         "connections.yaml",

@@ -103,8 +103,8 @@ impl Login {
     /// Exchanges what a consent gave, or what came of it.
     async fn exchanged(&self, link: &Link, first: &SecretString, held: &mut Held) -> Result<Given, Trouble> {
         let of = sha256_hex(first.expose_secret().as_bytes());
-        if let Some((before, unkept)) = held.unkept.take() {
-            self.keep(&of, (before, unkept), held).await?;
+        if let Some(unkept) = held.unkept.take() {
+            self.keep(&of, unkept, held).await?;
         }
         let mut tried: Option<SecretString> = None;
         loop {
@@ -144,8 +144,7 @@ impl Login {
     ) -> Result<(), Trouble> {
         let kept = Kept { of: of.to_owned(), token: token.expose_secret().to_owned() };
         let note = serde_json::to_vec(&kept).map_err(|_| Trouble::Ours)?;
-        let swapped = self.notes.swap_note(&self.connection, NOTE, before.clone(), note).await;
-        match swapped {
+        match self.notes.swap_note(&self.connection, NOTE, before.clone(), note).await {
             Ok(_) => Ok(()),
             Err(_) => {
                 held.unkept = Some((before, token));
