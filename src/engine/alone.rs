@@ -13,7 +13,7 @@ use crate::store::duty::Duty;
 use crate::transport::port::{Busy, DueTimers, Intake, Notes, Place};
 
 use super::core::{Core, busy};
-use super::ports::{looked, looks};
+use super::ports::{Ports, looked, looks};
 
 /// The ports of one such source.
 pub struct Alone {
@@ -44,6 +44,11 @@ impl Alone {
     fn store(&self) -> &dyn Store {
         &*self.core.store
     }
+
+    /// The ports of everybody, for what needs no fence.
+    fn ports(&self) -> Ports {
+        Ports(self.core.clone())
+    }
 }
 
 #[async_trait]
@@ -68,7 +73,7 @@ impl Intake for Alone {
 #[async_trait]
 impl Notes for Alone {
     async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, Busy> {
-        self.store().note(connection, key).await.map_err(|_| busy("the store cannot be read now"))
+        self.ports().note(connection, key).await
     }
 
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), Busy> {
@@ -89,8 +94,7 @@ impl Notes for Alone {
     ) -> Result<bool, Busy> {
         // The comparison is fence enough: whoever has the duty by now has written since, or finds it as it was.
         self.held()?;
-        let swapped = self.store().swap_note(connection, key, before, value).await;
-        swapped.map_err(|_| busy("the store cannot be written now"))
+        self.ports().swap_note(connection, key, before, value).await
     }
 
     async fn looks(&self, connection: &str, places: &[Place]) -> Result<(), Busy> {

@@ -134,9 +134,7 @@ impl Reception {
             failures.remove(&(connection.to_owned(), transport_id.to_owned()));
         }
     }
-}
 
-impl Reception {
     /// Runs a delivery to its commit; with a fault it is refused for that.
     async fn take(&self, envelope: Envelope, fault: Option<Rejection>) -> Result<Verdict, Busy> {
         let (connection, transport_id) =

@@ -151,14 +151,13 @@ async fn judged(core: &Core, answer: &Unsent, held: Option<i64>) -> Result<Optio
 
 /// How old a Stand may be: what lies unread for longer than the routes say (`rueckstand`) makes a register incomplete.
 fn fresh(core: &Core) -> SignedDuration {
-    let own = core.settings.fresh;
+    let own = signed(core.settings.fresh);
+    if core.settings.fresh == Duration::MAX {
+        return own;
+    }
     let set = core.set.load();
     let steps = set.plans.iter().flat_map(|plan| &plan.steps);
-    let unread = steps.filter_map(|planned| planned.step.rueckstand()).min();
-    match unread.filter(|_| own < Duration::MAX) {
-        Some(unread) => signed(own).min(unread),
-        None => signed(own),
-    }
+    steps.filter_map(|planned| planned.step.rueckstand()).fold(own, Ord::min)
 }
 
 fn age(core: &Core, vorgang: &Vorgang) -> Option<SignedDuration> {

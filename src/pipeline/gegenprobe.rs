@@ -183,15 +183,12 @@ fn same_child(
     vorgang: &Vorgang,
     records: &[Arc<Stored>],
 ) -> bool {
-    if records.is_empty() || vorgang.akte.satz == Some(id) {
-        return true;
-    }
     // What it says since is not what the Auskunft rested on: put right, it may be another child's now, and nobody can say that this one is not.
     let since = |stored: &Arc<Stored>| {
         let quelle = &stored.registersatz.quelle;
         vorgang.akte.stand.is_none_or(|stand| quelle.empfangen.unwrap_or(quelle.erstellungszeitpunkt) > stand)
     };
-    if records.iter().any(since) {
+    if records.is_empty() || vorgang.akte.satz == Some(id) || records.iter().any(since) {
         return true;
     }
     if keys::vorgeburtlich(&satz.kind) {

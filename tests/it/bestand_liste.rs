@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use drehscheibe::clock::Clock;
 use jiff::SignedDuration;
@@ -102,9 +103,11 @@ fn office(folder: &Path, words: &[&str]) -> (i32, String) {
     told(command)
 }
 
-/// A moment that certainly lies before what is written next: clocks of file systems are coarse.
+/// Now; what is written next certainly lies after it, though clocks of file systems are coarse, and what was taken before lies before it.
 fn moment() -> String {
-    Clock::real().now().checked_sub(SignedDuration::from_millis(50)).expect("in range").to_string()
+    let now = Clock::real().now();
+    std::thread::sleep(Duration::from_millis(50));
+    now.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -103,45 +103,30 @@ fn note_key(base: &Base, connection: &str, key: &str) -> Tag {
 
 /// A note, opened.
 pub async fn note(base: &Base, connection: &str, key: &str) -> Stored<Option<Vec<u8>>> {
-    let tag = note_key(base, connection, key);
     let client = base.db.get().await?;
-    let Some(r) = one(&client, sql!("note_get"), &[&&tag[..]]).await? else { return Ok(None) };
+    let kept = kept_note(base, &client, &note_key(base, connection, key)).await?;
+    Ok(kept.map(|(_, opened)| opened))
+}
+
+/// A note as it is sealed, and opened.
+async fn kept_note(base: &Base, on: &impl GenericClient, tag: &Tag) -> Stored<Option<(Vec<u8>, Vec<u8>)>> {
+    let Some(r) = one(on, sql!("note_get"), &[&&tag[..]]).await? else { return Ok(None) };
     let sealed: Vec<u8> = get(&r, 0)?;
-    let house = base.keyring.house(&client).await?;
-    house.key.open(&Place::new("note", &tag, "value"), &sealed).map(Some).map_err(sealing)
+    let house = base.keyring.house(on).await?;
+    let opened = house.key.open(&Place::new("note", tag, "value"), &sealed).map_err(sealing)?;
+    Ok(Some((sealed, opened)))
+}
+
+/// A value as it is sealed where its note lies.
+async fn sealed_note(base: &Base, on: &impl GenericClient, tag: &Tag, value: &[u8]) -> Stored<Vec<u8>> {
+    let house = base.keyring.house(on).await?;
+    house.key.seal(&Place::new("note", tag, "value"), value).map_err(sealing)
 }
 
 /// Writes or removes a note.
 pub async fn set_note(base: &Base, connection: &str, key: &str, value: Option<&[u8]>) -> Stored<()> {
     let client = base.db.get().await?;
     write_note(base, &client, (connection, key), value).await
-}
-
-/// Writes a note where it is still as it was read.
-pub async fn swap_note(
-    base: &Base,
-    (connection, key): (&str, &str),
-    before: Option<&[u8]>,
-    value: &[u8],
-) -> Stored<bool> {
-    let tag = note_key(base, connection, key);
-    let place = Place::new("note", &tag, "value");
-    let client = base.db.get().await?;
-    let house = base.keyring.house(&client).await?;
-    let fresh = house.key.seal(&place, value).map_err(sealing)?;
-    let found = one(&client, sql!("note_get"), &[&&tag[..]]).await?;
-    let written = match (found, before) {
-        (None, None) => run(&client, sql!("note_first"), &[&&tag[..], &connection, &fresh]).await?,
-        (Some(r), Some(before)) => {
-            let sealed: Vec<u8> = get(&r, 0)?;
-            match house.key.open(&place, &sealed).map_err(sealing)? == before {
-                true => run(&client, sql!("note_swap"), &[&&tag[..], &sealed, &fresh]).await?,
-                false => 0,
-            }
-        }
-        _ => 0,
-    };
-    Ok(written == 1)
 }
 
 /// The same where a connection or transaction is there already.
@@ -155,11 +140,31 @@ pub async fn write_note(
     match value {
         None => run(on, sql!("note_delete"), &[&&tag[..]]).await.map(drop),
         Some(value) => {
-            let house = base.keyring.house(on).await?;
-            let sealed = house.key.seal(&Place::new("note", &tag, "value"), value).map_err(sealing)?;
+            let sealed = sealed_note(base, on, &tag, value).await?;
             run(on, sql!("note_set"), &[&&tag[..], &connection, &sealed]).await.map(drop)
         }
     }
+}
+
+/// Writes a note where it is still as it was read.
+pub async fn swap_note(
+    base: &Base,
+    (connection, key): (&str, &str),
+    before: Option<&[u8]>,
+    value: &[u8],
+) -> Stored<bool> {
+    let tag = note_key(base, connection, key);
+    let client = base.db.get().await?;
+    let kept = kept_note(base, &client, &tag).await?;
+    if kept.as_ref().map(|(_, opened)| opened.as_slice()) != before {
+        return Ok(false);
+    }
+    let fresh = sealed_note(base, &client, &tag, value).await?;
+    let written = match kept {
+        None => run(&client, sql!("note_first"), &[&&tag[..], &connection, &fresh]).await?,
+        Some((sealed, _)) => run(&client, sql!("note_swap"), &[&&tag[..], &sealed, &fresh]).await?,
+    };
+    Ok(written == 1)
 }
 
 async fn open_words(base: &Base, tx: &Tx<'_>, place: &Place, sealed: &[u8]) -> Stored<Words> {

@@ -1,5 +1,6 @@
-//! Negativauskünfte that rest on a key under which an entry opens an objection or a notice: what of them has not left is taken back with the same commit, so
-//! that none leaves while what speaks against it lies here (rules.md 2.1). Looks at no answer of which anything may have left.
+//! Negativauskünfte that rest on a key under which an entry opens an objection or a notice, or makes a Registersatz contested: what of them has
+//! not left is taken back with the same commit, so that none leaves while what speaks against it lies here (rules.md 2.1). Looks at no answer of
+//! which anything may have left.
 
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::tag;

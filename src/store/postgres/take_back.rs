@@ -6,6 +6,7 @@ use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::effects::Then;
@@ -18,7 +19,7 @@ use crate::store::lane::{Anew, Lies, Unsent};
 use crate::store::mailbox::Reader;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
-use crate::store::postgres::pool::{self, Tx, rows, run, transact};
+use crate::store::postgres::pool::{self, Tx, rows, run, together, transact};
 use crate::store::postgres::retention_rows;
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, race, sql};
@@ -133,11 +134,17 @@ async fn could(on: &impl GenericClient, back: &TakeBackWork, held: Option<i64>) 
 /// How it lies here. Asked before each attempt at an answer, so in no transaction of those that write: each of these makes its mark durable.
 async fn lies(base: &Base, back: &TakeBackWork, held: Option<i64>) -> Stored<Lies> {
     let client = base.db.get().await?;
-    let vorgang = read::vorgaenge(base, &client, vec![&back.vorgang[..]]).await?.remove(&back.vorgang);
-    let marked = rows(&client, sql!("trace_there"), &[&&SPOKEN_AGAINST[..], &&back.vorgang[..]]).await?;
-    let open = pool::one(&client, sql!("trace_objected"), &[&&back.vorgang[..]]).await?;
-    let (spoken_against, objected) = (!marked.is_empty(), open.is_some());
-    Ok(Lies { vorgang, anew: could(&client, back, held).await?, spoken_against, objected })
+    let key = &back.vorgang[..];
+    let there: &[&(dyn ToSql + Sync)] = &[&&SPOKEN_AGAINST[..], &key];
+    let open: &[&(dyn ToSql + Sync)] = &[&key];
+    let (mut vorgaenge, marked, objected, anew) = together!(
+        vorgaenge = read::vorgaenge(base, &client, vec![key]),
+        marked = rows(&client, sql!("trace_there"), there),
+        objected = rows(&client, sql!("trace_objected"), open),
+        anew = could(&client, back, held),
+    )?;
+    let vorgang = vorgaenge.remove(&back.vorgang);
+    Ok(Lies { vorgang, anew, spoken_against: !marked.is_empty(), objected: !objected.is_empty() })
 }
 
 /// Takes it back where it can be.

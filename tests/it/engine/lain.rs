@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::cli::sample_antrag::{Antrag, json as antrag_json};
-use drehscheibe::effects::{Fact, Outgoing, Question, Vorgang, VorgangChange, VorgangState};
+use drehscheibe::effects::{Outgoing, Vorgang, VorgangChange, VorgangState};
 use drehscheibe::engine::ports::Ports;
 use drehscheibe::envelope::{Envelope, How, Inbound, PartnerRef, Stand};
 use drehscheibe::register::entscheidung::Fall;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::far::Far;
 use super::house::AMT;
-use super::taken_back::{CHILD, LETTERS, MAILBOXES, Played, Ways, says, told};
+use super::taken_back::{CHILD, LETTERS, MAILBOXES, Played, Ways, found, says, told};
 use crate::store_contract::common::{delivery, send};
 use crate::support::until;
 
@@ -52,6 +52,20 @@ async fn heard(played: &mut Played, request: &Envelope) -> (Stand, Stand) {
 async fn reported(played: &mut Played) {
     let last = played.world.last;
     played.world.house.said(json!({ "was": "meldung", "anzahl": 2, "letzteUUID": last }), None).await;
+}
+
+/// An Eintragung is delivered after the answer was issued, so its office has to look at that; or a delivery that is refused, and may be one.
+async fn spoken_against(played: &mut Played, entered: bool) {
+    let message = played.world.house.fresh();
+    let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
+    let (whole, place) = (eintragung(&wish), "Bremen</xfg:geburtsort>");
+    assert!(whole.contains(place));
+    let body = if entered { whole } else { whole.replace(place, "Musterhausen</xfg:geburtsort>") };
+    let verdict = played.world.take(&wish, body).await;
+    assert_eq!(verdict.state == Inbound::Accepted, entered, "{:?}", verdict.codes);
+    if entered {
+        until("the office has the task", 60, || says(&played.office, "art") == ["auskunft-pruefen"]).await;
+    }
 }
 
 fn stand_of(far: &Far) -> Vec<String> {
@@ -167,15 +181,10 @@ async fn whoever_comes_to_a_mailbox_gets_the_registers_answer_of_then() {
         ports.fetch(who, id, asking).await.unwrap()
     };
     let fetch = async |who: &PartnerRef, id| fetch_with(who, id, None).await;
-    let lying = async || {
-        for _ in 0..3_000 {
-            let lying = ports.lying(&reader, None, 10).await.unwrap().unwrap();
-            if let [one] = lying.as_slice() {
-                return one.id;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        panic!("not one lies there: {:?}", ports.lying(&reader, None, 10).await);
+    let lying = async || ports.lying(&reader, None, 10).await.unwrap().unwrap();
+    let only = async || match lying().await.as_slice() {
+        [one] => Some(one.id),
+        _ => None,
     };
     let art = |fetched: Fetch| match fetched {
         Fetch::Handed(handed) => {
@@ -186,17 +195,13 @@ async fn whoever_comes_to_a_mailbox_gets_the_registers_answer_of_then() {
     };
     let (request, _) = asked(&mut played).await;
     played.later(61);
-    let old = lying().await;
+    let old = found("one lies there", only).await;
     assert!(matches!(fetch(&of("kita-portal-nord"), old).await, Fetch::Unknown), "it is not hers");
     played.later(2 * DAY);
     assert!(matches!(fetch(&reader, old).await, Fetch::Behind), "it is decided anew first");
-    for _ in 0..3_000 {
-        if played.world.letters().await[&request.head.id] == Fall::J {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    let fetched = fetch(&reader, lying().await).await;
+    let anew = async || (played.world.letters().await[&request.head.id] == Fall::J).then_some(());
+    found("it is decided anew", anew).await;
+    let fetched = fetch(&reader, found("one lies there", only).await).await;
     let receipt = match &fetched {
         Fetch::Handed(handed) => handed.receipt.clone(),
         other => panic!("{other:?}"),
@@ -207,23 +212,16 @@ async fn whoever_comes_to_a_mailbox_gets_the_registers_answer_of_then() {
         reported(&mut played).await;
         let (request, _) = asked(&mut played).await;
         played.later(61);
-        let mut ready = None;
-        for _ in 0..3_000 {
-            let lying = ports.lying(&reader, None, 10).await.unwrap().unwrap();
-            ready = lying.iter().find(|one| !one.fetched).map(|one| one.id);
-            if ready.is_some() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        let unread = async || lying().await.iter().find(|one| !one.fetched).map(|one| one.id);
+        let ready = found("one is ready", unread).await;
         assert_eq!(played.world.letters().await[&request.head.id], Fall::A);
         if held {
             played.later(2 * DAY);
             let shown = Some(receipt.clone());
-            let fetched = fetch_with(&reader, ready.unwrap(), shown).await;
+            let fetched = fetch_with(&reader, ready, shown).await;
             assert!(matches!(fetched, Fetch::Behind), "{fetched:?}");
         } else {
-            assert_eq!(art(fetch(&reader, ready.unwrap()).await), "auskunft");
+            assert_eq!(art(fetch(&reader, ready).await), "auskunft");
         }
     }
     played.world.house.stop().await;
@@ -238,21 +236,12 @@ async fn an_answer_lies_here_no_longer_than_a_delivery_may_lie_unread() {
         let (request, _) = asked(&mut played).await;
         played.later(660);
         until("the service is told", 60, || !told(&played.service, request.head.id).is_empty()).await;
-        let document: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-        let key = keys::vorgang("kita-portal-nord", document["transaktionsid"].as_str().unwrap());
-        let store = played.world.house.store.clone();
-        let stand = async || {
-            let answers = store.lookup(vec![Question::Vorgang(key.clone())]).await.unwrap();
-            match &answers[0].fact {
-                Fact::Vorgang(Some(vorgang)) => vorgang.akte.stand.unwrap(),
-                other => panic!("{other:?}"),
-            }
-        };
-        let before = stand().await;
+        let before = played.vorgang(request.head.id).await.akte.stand.unwrap();
         played.pause(false).await;
         played.mailboxes.has(1).await;
         assert_eq!(says(&played.mailboxes, "art"), ["auskunft"]);
-        assert_eq!(stand().await > before, unread.is_some());
+        let stand = played.vorgang(request.head.id).await.akte.stand.unwrap();
+        assert_eq!(stand > before, unread.is_some());
         played.world.house.stop().await;
     }
 }
@@ -338,31 +327,12 @@ async fn a_proof_that_was_refused_after_it_was_read_was_issued() {
         assert_eq!(played.world.letters().await[&id], Fall::A);
         played.later(61);
         let store = played.world.house.store.clone();
-        let held = async || {
-            for _ in 0..3_000 {
-                let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
-                if let [held] = held.as_slice() {
-                    return held.clone();
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-            panic!(
-                "not one waits for a person: {:?}",
-                store.list_parked_sends(&Scope::Operator, 10).await.unwrap()
-            );
+        let held = async || match store.list_parked_sends(&Scope::Operator, 10).await.unwrap().as_slice() {
+            [held] => Some(held.clone()),
+            _ => None,
         };
-        let row = held().await;
-        let message = played.world.house.fresh();
-        let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
-        let (whole, place) = (eintragung(&wish), "Bremen</xfg:geburtsort>");
-        let body = if entered { whole } else { whole.replace(place, "Musterhausen</xfg:geburtsort>") };
-        let verdict = played.world.take(&wish, body).await;
-        assert_eq!(verdict.state == Inbound::Accepted, entered, "{:?}", verdict.codes);
-        // The office has to look at an answer that was issued.
-        if entered {
-            until("the office has the task", 60, || says(&played.office, "art") == ["auskunft-pruefen"])
-                .await;
-        }
+        let row = found("one waits for a person", held).await;
+        spoken_against(&mut played, entered).await;
         assert_eq!(played.world.letters().await[&id], Fall::A, "it was issued");
         let why = if entered { "denies" } else { "is open here" };
         // Whoever replays it now is told why not: nothing leaves again, though the application would take it.
@@ -370,14 +340,8 @@ async fn a_proof_that_was_refused_after_it_was_read_was_issued() {
         let now = played.world.house.clock.now();
         assert!(store.replay(row.id, "os:rita", "Probe", now).await.unwrap());
         played.world.house.engine.as_ref().unwrap().core.outbox.notify_one();
-        for look in 0..3_000 {
-            let row = held().await;
-            if row.cause.as_deref().is_some_and(|cause| cause.contains(why)) {
-                break;
-            }
-            assert!(look < 2_999, "{row:?}");
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        let says_why = async || held().await?.cause.filter(|cause| cause.contains(why));
+        found(why, says_why).await;
         {
             let seen = played.other.seen.lock().unwrap();
             assert_eq!(seen.attempts[&row.id], 1);
@@ -413,18 +377,8 @@ async fn an_answer_that_is_in_hand_when_something_speaks_against_it_leaves_no_mo
         };
         let lanes = store.claim(want).await.unwrap();
         let lane = lanes.iter().find(|lane| lane.destination == MAILBOXES).unwrap();
-        let message = played.world.house.fresh();
-        let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
-        let (whole, place) = (eintragung(&wish), "Bremen</xfg:geburtsort>");
-        assert!(whole.contains(place));
-        let body = if entered { whole } else { whole.replace(place, "Musterhausen</xfg:geburtsort>") };
-        let verdict = played.world.take(&wish, body).await;
-        assert_eq!(verdict.state == Inbound::Accepted, entered, "{:?}", verdict.codes);
+        spoken_against(&mut played, entered).await;
         assert_eq!(played.world.letters().await[&id], Fall::A, "it may have left");
-        if entered {
-            until("the office has the task", 60, || says(&played.office, "art") == ["auskunft-pruefen"])
-                .await;
-        }
         let settle = Settle {
             lane: lane.id,
             fence: lane.fence,
@@ -458,25 +412,18 @@ async fn an_answer_that_an_earlier_program_decided_is_decided_anew() {
     let document: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
     let key = keys::vorgang("kita-portal-nord", document["transaktionsid"].as_str().unwrap());
     let store = played.world.house.store.clone();
-    let kept = async || {
-        let answers = store.lookup(vec![Question::Vorgang(key.clone())]).await.unwrap();
-        match &answers[0].fact {
-            Fact::Vorgang(Some(vorgang)) => vorgang.clone(),
-            other => panic!("{other:?}"),
-        }
-    };
-    let before = kept().await;
+    let before = played.vorgang(id).await;
     assert!(before.akte.spuren && before.akte.fall == Some(Fall::A));
     let mut older = before.clone();
     older.akte.spuren = false;
     let mut entry = delivery("probe", "probe", "older");
-    entry.effects.vorgaenge = vec![VorgangChange { key: key.clone(), vorgang: older }];
+    entry.effects.vorgaenge = vec![VorgangChange { key, vorgang: older }];
     assert_eq!(store.commit(vec![entry]).await.unwrap(), [Committed::New]);
     played.later(61);
     until("the service is told", 60, || !told(&played.service, id).is_empty()).await;
     played.pause(false).await;
     played.mailboxes.has(1).await;
-    let after = kept().await;
+    let after = played.vorgang(id).await;
     assert!(after.akte.spuren && after.akte.fall == Some(Fall::A));
     assert!(after.akte.stand > before.akte.stand, "{:?} {:?}", before.akte.stand, after.akte.stand);
     assert_eq!(says(&played.mailboxes, "art"), ["auskunft"]);

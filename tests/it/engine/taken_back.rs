@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
-use drehscheibe::effects::{Way, stand};
+use drehscheibe::effects::{Vorgang, Way, stand};
 use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::envelope::{Envelope, Inbound};
@@ -198,17 +198,19 @@ impl Played {
     /// Waits until what the request sends to her is on this way.
     pub(super) async fn on_the_way(&self, id: Uuid, to: &str) {
         let filter = || Filter { id: Some(id), ..Filter::default() };
-        for _ in 0..3_000 {
+        let is_on = async || {
             let shown = self.world.house.store.list(&Scope::Operator, filter()).await.unwrap().remove(0);
-            if shown.sends.iter().any(|send| send.destination == to) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("it is not on the way to {to}");
+            shown.sends.iter().any(|send| send.destination == to).then_some(())
+        };
+        found(&format!("it is on the way to {to}"), is_on).await;
     }
 
     pub(super) async fn stand(&self, id: Uuid) -> &'static str {
+        stand::of_vorgang(&self.vorgang(id).await).as_str()
+    }
+
+    /// What is kept of a request.
+    pub(super) async fn vorgang(&self, id: Uuid) -> Vorgang {
         let view = View {
             scope: Scope::Operator,
             limit: 100,
@@ -217,9 +219,19 @@ impl Played {
             now: self.world.house.clock.now(),
         };
         let all = self.world.house.store.vorgaenge(view, None).await.unwrap();
-        let vorgang = all.iter().find(|one| one.akte.nummer == Some(id) && one.akte.fall.is_some());
-        stand::of_vorgang(vorgang.unwrap()).as_str()
+        all.into_iter().find(|one| one.akte.nummer == Some(id) && one.akte.fall.is_some()).unwrap()
     }
+}
+
+/// Looks until there is something; panics with what it waited for.
+pub(super) async fn found<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    for _ in 0..3_000 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("waited in vain: {what}");
 }
 
 /// Whatever a request sends to her mailbox goes to the letters where it cannot be delivered there in this time.

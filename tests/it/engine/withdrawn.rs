@@ -6,7 +6,7 @@ use drehscheibe::cli::sample_antrag::registermeldung;
 use drehscheibe::effects::VorgangState;
 use drehscheibe::envelope::{Envelope, Inbound, Verdict};
 use drehscheibe::register::entscheidung::Fall;
-use drehscheibe::store::contract::{Filter, Pause, Scope, View};
+use drehscheibe::store::contract::{Filter, Pause, Scope};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -30,15 +30,7 @@ async fn withdraw(played: &mut Played, request: &Envelope) -> Verdict {
 }
 
 async fn state(played: &Played, id: Uuid) -> VorgangState {
-    let view = View {
-        scope: Scope::Operator,
-        limit: 100,
-        person: "probe".to_owned(),
-        reason: "probe".to_owned(),
-        now: played.world.house.clock.now(),
-    };
-    let all = played.world.house.store.vorgaenge(view, None).await.unwrap();
-    all.iter().find(|one| one.akte.nummer == Some(id) && one.akte.fall.is_some()).unwrap().state
+    played.vorgang(id).await.state
 }
 
 async fn route_paused(played: &Played, paused: bool) {

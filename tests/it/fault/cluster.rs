@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::fault::crowd::{Clients, Doors, Emptied, REPLICAS, Reader};
 use crate::fault::lab::{Lab, Wanted, rewrite, tail, wait_ready};
 use crate::fault::ledger::{Count, Ledger};
+use crate::fault::neighbours::Falls;
 use crate::fault::proxy::{FAULTS, Proxy, Way};
 use crate::fault::said::{self, OnFailure};
 use crate::support::{Running, Seeded, StageDir};
@@ -46,9 +47,7 @@ enum Act {
     /// The way to one of the services that are told.
     Service(usize, Way),
     /// The server itself.
-    DatabaseFalls(&'static str),
-    BrokerDies,
-    BrokerStops,
+    Server(Falls),
 }
 
 impl Act {
@@ -57,9 +56,9 @@ impl Act {
         let replica = lots.below(REPLICAS as u64) as usize;
         let way = FAULTS[lots.below(FAULTS.len() as u64) as usize];
         match (n % 40, lots.below(12)) {
-            (5, _) => Act::BrokerDies,
-            (25, _) => Act::BrokerStops,
-            (3 | 13 | 33, _) => Act::DatabaseFalls(["KILL", "INT", "QUIT"][(n / 10 % 3) as usize]),
+            (5, _) => Act::Server(Falls::BrokerDies),
+            (25, _) => Act::Server(Falls::BrokerStops),
+            (3 | 13 | 33, _) => Act::Server(Falls::Database(["KILL", "INT", "QUIT"][(n / 10 % 3) as usize])),
             (_, 0..3) => Act::Killed(replica),
             (_, 3) => Act::Ended(replica),
             (_, 4) => Act::Frozen(replica),
@@ -180,20 +179,10 @@ impl Cluster {
             Act::Database(n, way) => cut(&self.replicas[n].database, way, short).await,
             Act::Broker(n, way) => cut(&self.replicas[n].broker, way, short).await,
             Act::Service(n, way) => cut(&ways.callbacks[n], way, short).await,
-            Act::DatabaseFalls(signal) => {
-                let server = &mut self.lab.database.as_mut().unwrap().0;
-                tokio::task::block_in_place(|| server.end(signal));
+            Act::Server(falls) => {
+                falls.down(&mut self.lab).await;
                 tokio::time::sleep(short).await;
-                server.resume().await;
-            }
-            Act::BrokerDies | Act::BrokerStops => {
-                let broker = self.lab.broker.as_ref().unwrap();
-                tokio::task::block_in_place(|| match act {
-                    Act::BrokerDies => broker.kill(),
-                    _ => broker.script("stop"),
-                });
-                tokio::time::sleep(short).await;
-                tokio::task::block_in_place(|| broker.script("start"));
+                falls.up(&mut self.lab).await;
             }
         }
         for (n, replica) in self.replicas.iter_mut().enumerate() {
@@ -395,7 +384,8 @@ fn kind(act: Act) -> &'static str {
         Act::Database(..) => "ways to the database",
         Act::Broker(..) => "ways to the broker",
         Act::Service(..) => "ways to services",
-        Act::DatabaseFalls(_) => "falls of the database",
-        Act::BrokerDies | Act::BrokerStops => "falls of the broker",
+        Act::Server(Falls::Database(_)) => "falls of the database",
+        Act::Server(Falls::BrokerDies | Falls::BrokerStops) => "falls of the broker",
+        Act::Server(Falls::Services) => "falls of services",
     }
 }

@@ -21,7 +21,7 @@ const WANTED: Wanted = Wanted {
 
 /// What falls.
 #[derive(Clone, Copy, Debug)]
-enum Falls {
+pub enum Falls {
     Database(&'static str),
     BrokerStops,
     BrokerDies,
@@ -38,7 +38,7 @@ const FALLS: &[(Falls, u64)] = &[
 ];
 
 impl Falls {
-    async fn down(self, lab: &mut Lab) {
+    pub async fn down(self, lab: &mut Lab) {
         match self {
             Falls::Database(signal) => {
                 tokio::task::block_in_place(|| lab.database.as_mut().unwrap().0.end(signal))
@@ -49,7 +49,7 @@ impl Falls {
         }
     }
 
-    async fn up(self, lab: &mut Lab) {
+    pub async fn up(self, lab: &mut Lab) {
         match self {
             Falls::Database(_) => lab.database.as_mut().unwrap().0.resume().await,
             Falls::BrokerStops | Falls::BrokerDies => {

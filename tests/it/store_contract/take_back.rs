@@ -70,16 +70,19 @@ fn reader() -> Reader {
     Reader { partner: "postfach".into(), destinations: vec!["trays:postfach".into()] }
 }
 
+fn way(to: &str) -> Way {
+    Way { destination: to.into(), seconds: 9_000, until_late: true }
+}
+
 fn onward() -> Outcome {
-    let to = Way { destination: "brief:postfach".into(), seconds: 9_000, until_late: true };
-    Outcome::Onward(Onward { from: "trays:postfach".into(), to, why: Why::Refused, cause: "410".into() })
+    let (from, to) = ("trays:postfach".into(), way("brief:postfach"));
+    Outcome::Onward(Onward { from, to, why: Why::Refused, cause: "410".into() })
 }
 
 /// The nth decided request, which has nothing but its letter, by two ways, and rests on a key of its own.
 fn by_two_ways(n: u128) -> Entry {
     let mut request = answered(&format!("request {n}"), "alt");
     request.effects.sends.truncate(1);
-    let way = |to: &str| Way { destination: to.into(), seconds: 9_000, until_late: true };
     let letter = &mut request.effects.sends[0];
     (letter.id, letter.delivers) = (letter_of(n), Some(vorgang_of(n)));
     letter.ways = vec![way("trays:postfach"), way("brief:postfach")];
@@ -107,11 +110,16 @@ fn unsent(id: Uuid, lane: &Lane) -> Unsent {
     Unsent { cause: id, vorgang: lane.heads[0].delivers.unwrap(), beside: [BESIDE.to_owned()].into() }
 }
 
-async fn state_of(store: &dyn Store, n: u128) -> VorgangState {
-    match look(store, Question::Vorgang(vorgang_of(n))).await.0 {
-        Fact::Vorgang(Some(vorgang)) => vorgang.state,
+/// The Vorgang under this key.
+async fn stands_under(store: &dyn Store, key: SearchKey) -> Vorgang {
+    match look(store, Question::Vorgang(key)).await.0 {
+        Fact::Vorgang(Some(vorgang)) => vorgang,
         other => panic!("{other:?}"),
     }
+}
+
+async fn state_of(store: &dyn Store, n: u128) -> VorgangState {
+    stands_under(store, vorgang_of(n)).await.state
 }
 
 fn to<'a>(lanes: &'a [Lane], destination: &str) -> &'a Lane {
@@ -119,10 +127,7 @@ fn to<'a>(lanes: &'a [Lane], destination: &str) -> &'a Lane {
 }
 
 async fn stands(store: &dyn Store) -> Vorgang {
-    match look(store, Question::Vorgang(key("v"))).await.0 {
-        Fact::Vorgang(Some(vorgang)) => vorgang,
-        other => panic!("{other:?}"),
-    }
+    stands_under(store, key("v")).await
 }
 
 /// The request is run again with this letter, as the process does that takes it up.
@@ -417,7 +422,7 @@ pub async fn an_answer_that_lay_here_runs_anew(house: &dyn House) {
     let lanes = claim(&*store, 1).await;
     let letter = to(&lanes, "trays:postfach");
     let due = &letter.heads[0];
-    let unsent = || Unsent { cause: id, vorgang: due.delivers.unwrap(), beside: [BESIDE.to_owned()].into() };
+    let unsent = || unsent(id, letter);
     assert_eq!(store.answer_of(&reader(), due.id).await.unwrap(), Some((id, due.delivers.unwrap())));
     let other = Reader { partner: "q".into(), ..reader() };
     let elsewhere = Reader { destinations: vec!["brief:postfach".into()], ..reader() };
