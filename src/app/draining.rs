@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::PlanSet;
-use crate::store::contract::{Command, CommandState, StoreError};
+use crate::store::contract::StoreError;
+use crate::store::orders::CommandState;
 use crate::transport::port::Destination;
 
 use super::drains::{self, Ended, Known, left};
@@ -17,13 +18,8 @@ use super::shared::Shared;
 const LINGERS: SignedDuration = SignedDuration::from_secs(60);
 
 /// Carries out what a person orders who waits no longer: what is left for a destination is parked, or goes to another one of the same partner.
-pub async fn end(shared: &Shared, command: &Command) -> CommandState {
-    let arguments: serde_json::Value = serde_json::from_str(&command.arguments).unwrap_or_default();
-    let text = |key: &str| arguments.get(key).and_then(serde_json::Value::as_str);
-    let Some(destination) = text("destination") else {
-        return CommandState::Refused("this names no destination".to_owned());
-    };
-    match ended_by(shared, destination, text("to")).await {
+pub async fn end(shared: &Shared, destination: &str, to: Option<&str>) -> CommandState {
+    match ended_by(shared, destination, to).await {
         Ok(said) => said,
         Err(error) => CommandState::Refused(error.to_string()),
     }

@@ -3,40 +3,35 @@
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
-use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Verdict};
-use crate::store::contract::{Command, CommandState, Filter, Listed, Scope};
+use crate::store::contract::{Filter, Listed, Scope};
+use crate::store::orders::{Command, CommandState};
 
 use super::shared::Shared;
 
 /// The connection that orders come by.
 pub const CONNECTION: &str = "befehl";
 
-/// The arguments of the command `deliver`.
-#[derive(Deserialize)]
-struct Order {
+/// What a person hands in.
+pub struct Said<'a> {
     /// The `on` entry, such as `person register`.
-    binding: String,
+    pub binding: &'a str,
     /// The Jugendamt in whose name it is ordered.
-    partner: String,
+    pub partner: &'a str,
     /// The document.
-    document: String,
+    pub document: &'a str,
 }
 
 /// Hands an order in and tells what became of it.
-pub async fn deliver(shared: &Shared, command: &Command) -> CommandState {
-    let order: Order = match serde_json::from_str(&command.arguments) {
-        Ok(order) => order,
-        Err(_) => return CommandState::Refused("the order has no binding, partner or document".to_owned()),
-    };
-    let taken = shared.core.set.load().by_binding(&order.binding).next().is_some();
-    if !order.binding.starts_with("person ") || !taken {
-        let text = format!("no route takes `{}`; apply one with `on: [ {{ person: … }} ]`", order.binding);
+pub async fn deliver(shared: &Shared, command: &Command, said: Said<'_>) -> CommandState {
+    let taken = shared.core.set.load().by_binding(said.binding).next().is_some();
+    if !said.binding.starts_with("person ") || !taken {
+        let text = format!("no route takes `{}`; apply one with `on: [ {{ person: … }} ]`", said.binding);
         return CommandState::Refused(text);
     }
-    match shared.around.intake.deliver(envelope(order, command, shared)).await {
+    match shared.around.intake.deliver(envelope(&said, command, shared)).await {
         Ok(verdict) if verdict.state == Inbound::Accepted => {
             CommandState::Done(format!("accepted as message {}", verdict.id))
         }
@@ -81,17 +76,17 @@ pub async fn open(shared: &Shared, command: &Command) -> CommandState {
 }
 
 /// The id of the command is that of the delivery, too: taken again after a crash it is the same one.
-fn envelope(order: Order, command: &Command, shared: &Shared) -> Envelope {
-    let body = Bytes::from(order.document);
+fn envelope(said: &Said<'_>, command: &Command, shared: &Shared) -> Envelope {
+    let body = Bytes::from(said.document.to_owned());
     Envelope {
         head: Head {
             id: command.id,
             connection: CONNECTION.to_owned(),
-            binding: order.binding,
+            binding: said.binding.to_owned(),
             transport_id: command.id.to_string(),
             correlation: None,
             content_type: Some("application/json".to_owned()),
-            partner: Some(PartnerRef { id: order.partner, how: How::Internal }),
+            partner: Some(PartnerRef { id: said.partner.to_owned(), how: How::Internal }),
             received: shared.around.clock.now(),
             return_address: None,
             traceparent: None,

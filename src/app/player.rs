@@ -20,9 +20,8 @@ use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage,
 use crate::pipeline::alias::ALIAS;
 use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::PlanSet;
-use crate::store::contract::{
-    Backlog, Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
-};
+use crate::store::contract::{Backlog, Figures, Filter, Listed, Scope, Store, StoreError, View};
+use crate::store::orders::{Command, CommandState};
 use crate::store::plays::Plays;
 use crate::store::sqlite;
 use crate::transport::TRANSPORTS;

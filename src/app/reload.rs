@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::engine::housekeeping::Commands;
-use crate::store::contract::{Backlog, Command, CommandState, Scope};
+use crate::store::contract::{Backlog, Scope};
+use crate::store::orders::{Command, CommandState, Order};
 use crate::telemetry::alarm::{Alarm, raise};
 
 use super::applied::{self, Applied};
 use super::drains::Known;
 use super::fit::{self, Fit};
+use super::orders::{self, Said};
 use super::shared::{Shared, Why};
-use super::{draining, drains, orders};
+use super::{draining, drains};
 
 /// Handles the commands that only the composition root can.
 pub struct Reload(pub Arc<Shared>);
@@ -49,6 +52,19 @@ impl Reload {
         let version = fit.compiled.version.clone();
         shared.install(fit, why).await.map_err(|error| format!("{error}; what runs goes on unchanged"))?;
         Ok(version)
+    }
+
+    /// Carries out `apply`, and tells the other replicas.
+    async fn ordered(&self, command: Uuid, drain: bool) -> CommandState {
+        match self.apply(drain).await {
+            Ok(sentence) => {
+                let applied = Applied { command, runs: self.runs(), drain };
+                *self.0.applied.lock().await = Some(applied.clone());
+                applied::tell(&*self.0.core.store, &applied).await;
+                CommandState::Done(sentence)
+            }
+            Err(cause) => CommandState::Refused(cause),
+        }
     }
 
     /// Whether something is left for what runs and would not run any more. What is drained already is none of it.
@@ -102,25 +118,17 @@ impl Reload {
 #[async_trait]
 impl Commands for Reload {
     async fn handle(&self, command: &Command) -> CommandState {
-        match command.what.as_str() {
-            "deliver" => return orders::deliver(&self.0, command).await,
-            // Posted by whoever put the store back; it stands in the audit trail already.
-            "recover" => return CommandState::Done("recorded".to_owned()),
-            "recover-open" => return orders::open(&self.0, command).await,
-            "end-drain" => return draining::end(&self.0, command).await,
-            "apply" => {}
-            other => return CommandState::Refused(format!("this version knows no command `{other}`")),
-        }
-        let arguments: serde_json::Value = serde_json::from_str(&command.arguments).unwrap_or_default();
-        let drain = arguments.get("drain").and_then(serde_json::Value::as_bool).unwrap_or(false);
-        match self.apply(drain).await {
-            Ok(sentence) => {
-                let applied = Applied { command: command.id, runs: self.runs(), drain };
-                *self.0.applied.lock().await = Some(applied.clone());
-                applied::tell(&*self.0.core.store, &applied).await;
-                CommandState::Done(sentence)
+        match &command.order {
+            Order::Apply { drain } => self.ordered(command.id, *drain).await,
+            Order::Deliver { binding, partner, document } => {
+                orders::deliver(&self.0, command, Said { binding, partner, document }).await
             }
-            Err(cause) => CommandState::Refused(cause),
+            // Posted by whoever put the store back; it stands in the audit trail already.
+            Order::Recover {} => CommandState::Done("recorded".to_owned()),
+            Order::RecoverOpen {} => orders::open(&self.0, command).await,
+            Order::EndDrain { destination, to } => draining::end(&self.0, destination, to.as_deref()).await,
+            // The engine's own.
+            other => CommandState::Refused(Order::unread(&other.what())),
         }
     }
 }

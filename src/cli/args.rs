@@ -23,6 +23,7 @@ use super::args_support::SupportCommand;
 use super::args_validate::ValidateArgs;
 use super::args_vorgang::VorgangCommand;
 use super::args_xta::XtaCommand;
+use crate::store::orders::PauseKind;
 
 /// Integration adapter of the Sorgeregister-Plattform.
 #[derive(Debug, Parser)]
@@ -442,14 +443,20 @@ pub enum Held {
     Destination,
 }
 
+impl From<Held> for PauseKind {
+    fn from(held: Held) -> PauseKind {
+        match held {
+            Held::Route => PauseKind::Route,
+            Held::Partner => PauseKind::Partner,
+            Held::Destination => PauseKind::Destination,
+        }
+    }
+}
+
 impl Held {
     /// The stored word.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Held::Route => "route",
-            Held::Partner => "partner",
-            Held::Destination => "destination",
-        }
+        PauseKind::from(self).as_str()
     }
 }
 

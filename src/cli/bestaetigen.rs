@@ -7,13 +7,14 @@ use uuid::Uuid;
 use super::args::Global;
 use super::args_register::Ordered;
 use super::bestand;
-use super::command::{self, Asked};
+use super::command;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::stage;
 use crate::clock::Clock;
 use crate::envelope::Inbound;
 use crate::store::contract::{Filter, Scope};
+use crate::store::orders::Order;
 
 /// The `on` entry of orders about Vorgänge.
 const BINDING: &str = "person vorgang";
@@ -40,15 +41,15 @@ pub async fn run(
     }
     let said = [("was", json!("bestaetigung")), ("id", json!(id))];
     let document = bestand::document(fit.compiled.stage.stage, clock, &ordered.jugendamt, &said);
-    let confirm = Asked::Deliver {
+    let confirm = Order::Deliver {
         binding: BINDING.to_owned(),
         partner: ordered.jugendamt.clone(),
         document: document.to_string(),
     };
     let wait = ordered.patience.wait;
-    let confirmed = command::carried(&*store, clock, &confirm, &ordered.reason, wait).await?;
+    let confirmed = command::carried(&*store, clock, confirm, &ordered.reason, wait).await?;
     if !confirmed.done() {
         return confirmed.tell(out);
     }
-    command::post(&*store, clock, &Asked::Replay(id), &ordered.reason, wait, out).await
+    command::post(&*store, clock, Order::Replay { id }, &ordered.reason, wait, out).await
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::args::Global;
 use super::args_register::{BestandCommand, MirrorCommand, Ordered};
 use super::bestand_liste::{self, Wanted};
-use super::command::{self, Asked};
+use super::command;
 use super::exit::{CliError, Exit};
 use super::liste::{self, Liste, Marks, Secret};
 use super::output::{Output, moment};
@@ -30,6 +30,7 @@ use crate::register::record::Kind;
 use crate::register::uhr::TOLERANCE;
 use crate::store::contract::{Scope, Store, View};
 use crate::store::looks::Look;
+use crate::store::orders::Order;
 
 /// The `on` entry of orders about registers.
 const BINDING: &str = "person register";
@@ -100,7 +101,7 @@ pub async fn order(
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let (asked, store) = asked(global, clock, ordered, said, out)?;
-    command::post(&*store, clock, &asked, &ordered.reason, ordered.patience.wait, out).await
+    command::post(&*store, clock, asked, &ordered.reason, ordered.patience.wait, out).await
 }
 
 /// The command that brings it to the running process, and the store into which that is posted.
@@ -110,11 +111,11 @@ pub(super) fn asked(
     ordered: &Ordered,
     said: &[(&str, Value)],
     out: &mut Output,
-) -> Result<(Asked, Arc<dyn Store>), CliError> {
+) -> Result<(Order, Arc<dyn Store>), CliError> {
     let fit = stage::running(global, out)?;
     known(&fit, &ordered.jugendamt)?;
     let document = document(fit.compiled.stage.stage, clock, &ordered.jugendamt, said);
-    let asked = Asked::Deliver {
+    let asked = Order::Deliver {
         binding: BINDING.to_owned(),
         partner: ordered.jugendamt.clone(),
         document: document.to_string(),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::app::house::House;
@@ -13,7 +13,8 @@ use crate::cli::demo_stage::DemoStage;
 use crate::cli::exit::CliError;
 use crate::cli::output::Output;
 use crate::clock::{Clock, Tick};
-use crate::store::contract::{Command, CommandState, Scope};
+use crate::store::contract::Scope;
+use crate::store::orders::{Command, CommandState, Order};
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -200,12 +201,13 @@ impl<'a> Teller<'a> {
     /// A person orders something about a register; the running house takes it as a message.
     pub async fn order(&mut self, what: &str, person: &str, document: String) -> Result<bool, CliError> {
         let (id, store) = (Uuid::now_v7(), &self.house.shared.core.store);
-        let arguments =
-            json!({ "binding": "person register", "partner": "jugendamt-bremen", "document": document });
         let command = Command {
             id,
-            what: "deliver".to_owned(),
-            arguments: arguments.to_string(),
+            order: Order::Deliver {
+                binding: "person register".to_owned(),
+                partner: "jugendamt-bremen".to_owned(),
+                document,
+            },
             person: person.to_owned(),
             reason: "demonstration".to_owned(),
             at: self.clock.now(),

@@ -35,7 +35,7 @@ pub async fn run(
             let (asked, store) = bestand::asked(global, clock, ordered, &said, out)?;
             let before = reached(&*store, *id).await?;
             let ended =
-                command::carried(&*store, clock, &asked, &ordered.reason, ordered.patience.wait).await?;
+                command::carried(&*store, clock, asked, &ordered.reason, ordered.patience.wait).await?;
             if ended.done()
                 && let Some(meant) = meant(&before, &reached(&*store, *id).await?)
             {

@@ -227,7 +227,7 @@ pub fn way_left(left: &WayLeft) -> String {
 fn state_of(send: &ListedSend) -> String {
     match send.next_look {
         Some(next) => format!("{}, next look {}", send.state, moment(next)),
-        None => send.state.clone(),
+        None => send.state.to_string(),
     }
 }
 
@@ -242,6 +242,7 @@ pub mod tests {
 
     use super::*;
     use crate::cli::output::tests::Printed;
+    use crate::store::states::SendState;
 
     /// Noon.
     pub fn noon() -> Timestamp {
@@ -278,7 +279,7 @@ pub mod tests {
             cause_id: Uuid::from_u128(1),
             destination: "callback:kita-portal".to_owned(),
             message: "stand".to_owned(),
-            state: "unclear".to_owned(),
+            state: SendState::Unclear,
             attempts: 3,
             queued: "2026-11-21T10:00:00Z".parse().unwrap(),
             next_try: None,
@@ -317,9 +318,9 @@ pub mod tests {
 
     #[test]
     fn what_is_followed_says_when_it_is_looked_at() {
-        let sent = ListedSend { state: "sent".to_owned(), next_look: Some(noon()), ..send() };
+        let sent = ListedSend { state: SendState::Sent, next_look: Some(noon()), ..send() };
         assert_eq!(state_of(&sent), "sent, next look 2026-11-21 13:00:00");
-        assert_eq!(state_of(&ListedSend { state: "confirmed".to_owned(), ..send() }), "confirmed");
+        assert_eq!(state_of(&ListedSend { state: SendState::Confirmed, ..send() }), "confirmed");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::args::{ParkedCommand, ReplayArgs};
 use super::args_messages::ShowArgs;
-use super::command::{self, Asked};
+use super::command;
 use super::exit::{CliError, Exit};
 use super::messages;
 use super::output::{Output, age, moment, or_dash};
@@ -19,6 +19,7 @@ use crate::pipeline::erledigt::RELEASE;
 use crate::pipeline::jugendamt::{NOBODYS, OFFICE};
 use crate::register::objection::{Objection, Sought};
 use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
+use crate::store::orders::Order;
 
 /// The types of notices, which two persons end with `lieferung freigeben` where no connected office can.
 const NOTICES: [&str; 4] = [
@@ -53,19 +54,19 @@ pub async fn run(
         }
         ParkedCommand::Show(ShowArgs { id }) => show(store, clock, *id, out).await,
         ParkedCommand::Replay(ReplayArgs { id, reason, patience }) => {
-            command::post(store, clock, &Asked::Replay(*id), reason, patience.wait, out).await
+            command::post(store, clock, Order::Replay { id: *id }, reason, patience.wait, out).await
         }
         ParkedCommand::Reject(ReplayArgs { id, reason, patience }) => {
-            command::post(store, clock, &Asked::Reject(*id), reason, patience.wait, out).await
+            command::post(store, clock, Order::Reject { id: *id }, reason, patience.wait, out).await
         }
         ParkedCommand::Arrived(ReplayArgs { id, reason, patience }) => {
-            command::post(store, clock, &Asked::Arrived(*id), reason, patience.wait, out).await
+            command::post(store, clock, Order::Arrived { id: *id }, reason, patience.wait, out).await
         }
         ParkedCommand::NotArrived(ReplayArgs { id, reason, patience }) => {
             // Of the way that it is on now: carried out later, it says nothing of another.
             let Some(send) = held(store, *id).await? else { return nothing(*id, out) };
-            let asked = Asked::NotArrived(*id, send.destination);
-            command::post(store, clock, &asked, reason, patience.wait, out).await
+            let order = Order::NotArrived { id: *id, way: send.destination };
+            command::post(store, clock, order, reason, patience.wait, out).await
         }
     }
 }
@@ -168,7 +169,7 @@ pub fn print_list(parked: &Parked, now: Timestamp, out: &mut Output) -> std::io:
     let send = |send: &ListedSend| {
         vec![
             send.id.to_string(),
-            send.state.clone(),
+            send.state.to_string(),
             age(now, send.queued),
             send.message.clone(),
             send.destination.clone(),
@@ -189,7 +190,7 @@ pub fn print_list(parked: &Parked, now: Timestamp, out: &mut Output) -> std::io:
 fn print_send(send: &ListedSend, now: Timestamp, out: &mut Output) -> std::io::Result<()> {
     let rows = [
         ("id", send.id.to_string()),
-        ("state", send.state.clone()),
+        ("state", send.state.to_string()),
         ("destination", send.destination.clone()),
         ("message", send.message.clone()),
         ("caused by", send.cause_id.to_string()),

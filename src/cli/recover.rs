@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::args::Global;
 use super::args_backup::RecoverArgs;
-use super::command::{self, Asked};
+use super::command;
 use super::exit::{CliError, Exit};
 use super::output::{Output, counted, moment};
 use super::{person, stage};
@@ -16,7 +16,7 @@ use crate::app::fit::Fit;
 use crate::app::{house, proof};
 use crate::clock::Clock;
 use crate::store::backup;
-use crate::store::contract::Command;
+use crate::store::orders::{Command, Order};
 use crate::store::recovery::Restored;
 use crate::store::restore::PutBack;
 
@@ -39,7 +39,7 @@ pub async fn run(
         }
         (None, false, true) => {
             let store = stage::write_store(global, out)?;
-            command::post(&*store, clock, &Asked::RecoverOpen, &reason, args.patience.wait, out).await
+            command::post(&*store, clock, Order::RecoverOpen {}, &reason, args.patience.wait, out).await
         }
         (None, false, false) => status(global, out).await,
     }
@@ -49,8 +49,7 @@ pub async fn run(
 async fn recorded(global: &Global, clock: &Clock, (fit, reason): (&Fit, &str)) -> Result<(), CliError> {
     let command = Command {
         id: Uuid::now_v7(),
-        what: "recover".to_owned(),
-        arguments: "{}".to_owned(),
+        order: Order::Recover {},
         person: person::acting(),
         reason: reason.to_owned(),
         at: clock.now(),

@@ -5,12 +5,13 @@ use serde_json::json;
 
 use super::args::Global;
 use super::args_retention::RetentionCommand;
-use super::command::{self, Asked};
+use super::command;
 use super::exit::{CliError, Exit};
 use super::output::{Output, moment, or_dash, saetze};
 use super::stage;
 use crate::clock::{Clock, in_berlin};
 use crate::register::fristen::Klasse;
+use crate::store::orders::Order;
 use crate::store::retention::{Faellig, Stichtag};
 
 /// A class as shown.
@@ -34,7 +35,7 @@ pub async fn run(
     match command {
         RetentionCommand::Run(args) => {
             let store = stage::write_store(global, out)?;
-            command::post(&*store, clock, &Asked::Retention, &args.reason, args.patience.wait, out).await
+            command::post(&*store, clock, Order::Retention {}, &args.reason, args.patience.wait, out).await
         }
         RetentionCommand::Plan => {
             let fit = stage::running(global, out)?;

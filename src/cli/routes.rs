@@ -3,7 +3,7 @@
 use crate::app::drains::{self, Draining};
 use crate::cli::args::Global;
 use crate::cli::args_routes::{ApplyArgs, EndDrainingArgs, RoutesCommand};
-use crate::cli::command::{self, Asked};
+use crate::cli::command;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::{Output, age};
 use crate::cli::stage;
@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::envelope::Inbound;
 use crate::route::plan_diff::{Difference, InFlight, Names, Picture, difference};
 use crate::store::contract::{Filter, Scope, Store};
+use crate::store::orders::Order;
 
 /// Runs one of the commands.
 pub async fn run(global: &Global, command: &RoutesCommand, out: &mut Output) -> Result<Exit, CliError> {
@@ -27,14 +28,14 @@ pub async fn run(global: &Global, command: &RoutesCommand, out: &mut Output) -> 
                 return Ok(Exit::No);
             }
             let store = stage::write_store(global, out)?;
-            let asked = Asked::Apply { drain: *drain };
-            command::post(&*store, &Clock::real(), &asked, reason, patience.wait, out).await
+            let order = Order::Apply { drain: *drain };
+            command::post(&*store, &Clock::real(), order, reason, patience.wait, out).await
         }
         RoutesCommand::Draining => draining(&*stage::read_store(global, out)?, &Clock::real(), out).await,
         RoutesCommand::EndDraining(EndDrainingArgs { destination, to, reason, patience }) => {
             let store = stage::write_store(global, out)?;
-            let asked = Asked::EndDrain { destination: destination.clone(), to: to.clone() };
-            command::post(&*store, &Clock::real(), &asked, reason, patience.wait, out).await
+            let order = Order::EndDrain { destination: destination.clone(), to: to.clone() };
+            command::post(&*store, &Clock::real(), order, reason, patience.wait, out).await
         }
     }
 }

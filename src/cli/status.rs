@@ -28,9 +28,9 @@ use crate::register::bestand::Bestand;
 use crate::register::objection::{Objection, Sought, Why};
 use crate::route::compiled::{Compiled, WantedDestination};
 use crate::store::contract::{Breaker, Figures, Filter, Listed, ListedSend, Pause, Scope, Store};
-use crate::store::decide::NOT_BACK;
 use crate::store::duty::Holding;
 use crate::store::recovery::Recovering;
+use crate::store::states::SendState;
 use crate::telemetry::parts::{Said, Turn};
 use crate::transport::TRANSPORTS;
 
@@ -343,7 +343,7 @@ async fn not_taken_back(store: &dyn Store, figures: &Figures) -> Result<Vec<Item
 
 fn of_not_taken_back(sends: &[ListedSend]) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
-    for send in sends.iter().filter(|send| send.state == NOT_BACK) {
+    for send in sends.iter().filter(|send| send.state == SendState::NotTakenBack) {
         let what = format!("{}, nicht zurückgenommen", send.destination);
         match items.iter_mut().find(|item| item.what == what) {
             Some(item) => item.count += 1,
@@ -713,17 +713,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_taken_back_is_counted_by_destination_and_says_what_counts() {
-        let held = |destination: &str, state: &str| ListedSend {
+        let held = |destination: &str, state| ListedSend {
             destination: destination.to_owned(),
-            state: state.to_owned(),
+            state,
             cause: Some("no right".to_owned()),
             ..crate::cli::messages::tests::send()
         };
         let sends = [
-            held("tray:a", NOT_BACK),
-            held("tray:b", NOT_BACK),
-            held("tray:a", NOT_BACK),
-            held("tray:a", "failed"),
+            held("tray:a", SendState::NotTakenBack),
+            held("tray:b", SendState::NotTakenBack),
+            held("tray:a", SendState::NotTakenBack),
+            held("tray:a", SendState::Failed),
         ];
         let items = of_not_taken_back(&sends);
         let counted: Vec<_> = items.iter().map(|item| (item.what.as_str(), item.count, item.whose)).collect();

@@ -5,13 +5,14 @@ use serde_json::json;
 
 use super::args::Global;
 use super::args_vorgang::ZuweisenArgs;
-use super::command::{self, Asked};
+use super::command;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::{bestand, stage, vorgang};
 use crate::app::fit::Fit;
 use crate::clock::Clock;
 use crate::register::aemter::{Zustaendig, tag};
+use crate::store::orders::Order;
 
 /// The `on` entry of orders that give a Vorgang to an office.
 const BINDING: &str = "person zuweisung";
@@ -35,8 +36,8 @@ pub async fn run(
         [("was", json!("zuweisung")), ("id", json!(nummer)), ("aktenzeichen", json!(args.aktenzeichen))];
     let document = bestand::document(fit.compiled.stage.stage, clock, &amt, &said);
     let give =
-        Asked::Deliver { binding: BINDING.to_owned(), partner: amt.clone(), document: document.to_string() };
-    let ended = command::carried(&*store, clock, &give, &args.reason, args.patience.wait).await?;
+        Order::Deliver { binding: BINDING.to_owned(), partner: amt.clone(), document: document.to_string() };
+    let ended = command::carried(&*store, clock, give, &args.reason, args.patience.wait).await?;
     if ended.done() {
         let now = vorgang::one(&*store, clock, nummer, &None, &args.reason).await?;
         match now.as_ref().and_then(|one| one.zuweisung.as_ref()) {

@@ -8,9 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::clock::Tick;
-use crate::store::contract::{Command, CommandState, Pause, Resumed, Scope, UnderWay};
+use crate::store::contract::{Pause, Resumed, Scope, UnderWay};
+use crate::store::orders::{Command, CommandState, Order, PauseKind};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 
@@ -132,12 +134,12 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
         match core.store.take_commands(16).await {
             Ok(commands) => {
                 for command in commands {
-                    if command.what == "retention" {
+                    if matches!(command.order, Order::Retention {}) {
                         // May take long; other commands do not wait for it. Broken off, it is taken again at the next start.
                         tokio::spawn(retention_ordered(core.clone(), command));
                         continue;
                     }
-                    if command.what == "not-arrived" {
+                    if matches!(command.order, Order::NotArrived { .. }) {
                         // A far end is asked first, and no other command waits for that.
                         let (core, others) = (core.clone(), others.clone());
                         tokio::spawn(async move {
@@ -161,116 +163,108 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
 
 async fn carry_out(core: &Core, others: &dyn Commands, command: &Command) {
     let state = handle(core, others, command).await;
-    tracing::info!(command = %command.what, person = %command.person, ?state, "command");
+    tracing::info!(command = %command.order.what(), person = %command.person, ?state, "command");
     let _ = core.store.end_command(command.id, state).await;
 }
 
 async fn retention_ordered(core: Arc<Core>, command: Command) {
     let _unwound = Unwound("retention".to_owned());
     let state = retention::ordered(&core, &command.person).await;
-    tracing::info!(command = %command.what, person = %command.person, ?state, "command");
+    tracing::info!(command = %command.order.what(), person = %command.person, ?state, "command");
     let _ = core.store.end_command(command.id, state).await;
 }
 
 async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> CommandState {
-    let arguments: serde_json::Value = serde_json::from_str(&command.arguments).unwrap_or_default();
-    let text =
-        |key: &str| arguments.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    match &command.order {
+        Order::Pause { kind, name, until } => pause(core, command, (*kind, name), Some(*until)).await,
+        Order::Resume { kind, name } => pause(core, command, (*kind, name), None).await,
+        Order::Replay { id } => replay(core, command, *id).await,
+        Order::Reject { id } => reject(core, command, *id).await,
+        Order::Arrived { id } => arrived(core, command, *id).await,
+        Order::NotArrived { id, way } => said::not_arrived(core, (*id, way), command).await,
+        Order::Unread { what, .. } => CommandState::Refused(Order::unread(what)),
+        Order::Deliver { .. }
+        | Order::Recover {}
+        | Order::RecoverOpen {}
+        | Order::Apply { .. }
+        | Order::EndDrain { .. }
+        | Order::Retention {} => others.handle(command).await,
+    }
+}
+
+/// Holds something (`Some`, with its end where it has one), or lets it go on.
+async fn pause(
+    core: &Core,
+    command: &Command,
+    (kind, name): (PauseKind, &str),
+    held: Option<Option<Timestamp>>,
+) -> CommandState {
     let now = core.clock.now();
-    match command.what.as_str() {
-        "pause" | "resume" => {
-            let (kind, name) = (text("kind"), text("name"));
-            let known = match kind.as_str() {
-                "route" => core.set.load().plans.iter().any(|plan| plan.route == name),
-                "partner" => core.set.load().partners.contains_key(&name),
-                "destination" => core.set.load().destinations.contains_key(&name),
-                _ => false,
-            };
-            if !known && command.what == "pause" {
-                return CommandState::Refused(format!("there is no {kind} of this name in the running set"));
-            }
-            let until = match arguments.get("until") {
-                None | Some(serde_json::Value::Null) => None,
-                Some(written) => match written.as_str().and_then(|until| until.parse::<Timestamp>().ok()) {
-                    Some(until) => Some(until),
-                    // A pause without end is another one than was ordered.
-                    None => return CommandState::Refused("the end of the pause cannot be read".to_owned()),
-                },
-            };
-            let pause = (command.what == "pause").then(|| Pause {
-                kind: kind.clone(),
-                name: name.clone(),
-                until,
-                reason: command.reason.clone(),
-                person: command.person.clone(),
-                since: now,
-            });
-            let stored = core.store.set_pause(&kind, &name, pause, &command.person, now).await;
-            pauses(core).await;
+    let word = kind.as_str();
+    let known = match kind {
+        PauseKind::Route => core.set.load().plans.iter().any(|plan| plan.route == name),
+        PauseKind::Partner => core.set.load().partners.contains_key(name),
+        PauseKind::Destination => core.set.load().destinations.contains_key(name),
+    };
+    if !known && held.is_some() {
+        return CommandState::Refused(format!("there is no {word} of this name in the running set"));
+    }
+    let pause = held.map(|until| Pause {
+        kind: word.to_owned(),
+        name: name.to_owned(),
+        until,
+        reason: command.reason.clone(),
+        person: command.person.clone(),
+        since: now,
+    });
+    let stored = core.store.set_pause(word, name, pause, &command.person, now).await;
+    pauses(core).await;
+    core.outbox.notify_one();
+    match stored {
+        Ok(()) => CommandState::Done(format!("{word} {name}: {}d", command.order.what())),
+        Err(error) => CommandState::Refused(error.to_string()),
+    }
+}
+
+async fn replay(core: &Core, command: &Command, id: Uuid) -> CommandState {
+    match core.store.replay(id, &command.person, &command.reason, core.clock.now()).await {
+        Ok(true) => {
+            core.woken.notify_one();
             core.outbox.notify_one();
-            match stored {
-                Ok(()) => CommandState::Done(format!("{kind} {name}: {}d", command.what)),
-                Err(error) => CommandState::Refused(error.to_string()),
-            }
+            CommandState::Done("replayed; see `messages show` for what became of it".to_owned())
         }
-        "replay" => {
-            let Ok(id) = text("id").parse() else {
-                return CommandState::Refused("this is not the id of a message".to_owned());
-            };
-            match core.store.replay(id, &command.person, &command.reason, now).await {
-                Ok(true) => {
-                    core.woken.notify_one();
-                    core.outbox.notify_one();
-                    CommandState::Done("replayed; see `messages show` for what became of it".to_owned())
-                }
-                Ok(false) => {
-                    CommandState::Refused(
-                        "nothing of this id is parked, unclear or quarantined; what was sent and not confirmed (`failed`) is never sent \
-                         again by itself: ask the receiver, then `parked arrived` or `parked not-arrived`"
-                            .to_owned(),
-                    )
-                }
-                Err(error) => CommandState::Refused(error.to_string()),
-            }
+        Ok(false) => CommandState::Refused(
+            "nothing of this id is parked, unclear or quarantined; what was sent and not confirmed (`failed`) is never sent \
+             again by itself: ask the receiver, then `parked arrived` or `parked not-arrived`"
+                .to_owned(),
+        ),
+        Err(error) => CommandState::Refused(error.to_string()),
+    }
+}
+
+async fn reject(core: &Core, command: &Command, id: Uuid) -> CommandState {
+    match core.store.reject(id, &command.person, &command.reason, core.clock.now()).await {
+        Ok(true) => CommandState::Done(
+            "it stays refused and waits for nobody any more; what it says against answers ends by itself or by `lieferung list`"
+                .to_owned(),
+        ),
+        Ok(false) => CommandState::Refused(
+            "nothing of this id is kept apart, or its sender has no answer yet: that one `parked replay` runs again".to_owned(),
+        ),
+        Err(error) => CommandState::Refused(error.to_string()),
+    }
+}
+
+async fn arrived(core: &Core, command: &Command, id: Uuid) -> CommandState {
+    match core.store.arrived(id, &command.person, &command.reason, core.clock.now()).await {
+        Ok(true) => {
+            core.outbox.notify_one();
+            CommandState::Done("noted as delivered; what waited behind it goes on".to_owned())
         }
-        "reject" => {
-            let Ok(id) = text("id").parse() else {
-                return CommandState::Refused("this is not the id of a message".to_owned());
-            };
-            match core.store.reject(id, &command.person, &command.reason, now).await {
-                Ok(true) => CommandState::Done(
-                    "it stays refused and waits for nobody any more; what it says against answers ends by itself or by `lieferung list`"
-                        .to_owned(),
-                ),
-                Ok(false) => CommandState::Refused(
-                    "nothing of this id is kept apart, or its sender has no answer yet: that one `parked replay` runs again"
-                        .to_owned(),
-                ),
-                Err(error) => CommandState::Refused(error.to_string()),
-            }
-        }
-        "arrived" => {
-            let Ok(id) = text("id").parse() else {
-                return CommandState::Refused("this is not the id of a delivery".to_owned());
-            };
-            match core.store.arrived(id, &command.person, &command.reason, now).await {
-                Ok(true) => {
-                    core.outbox.notify_one();
-                    CommandState::Done("noted as delivered; what waited behind it goes on".to_owned())
-                }
-                Ok(false) => CommandState::Refused(
-                    "no delivery of this id is parked, unclear, failed or not taken back".to_owned(),
-                ),
-                Err(error) => CommandState::Refused(error.to_string()),
-            }
-        }
-        "not-arrived" => {
-            let Ok(id) = text("id").parse() else {
-                return CommandState::Refused("this is not the id of a delivery".to_owned());
-            };
-            said::not_arrived(core, (id, &text("way")), command).await
-        }
-        _ => others.handle(command).await,
+        Ok(false) => CommandState::Refused(
+            "no delivery of this id is parked, unclear, failed or not taken back".to_owned(),
+        ),
+        Err(error) => CommandState::Refused(error.to_string()),
     }
 }
 

@@ -6,8 +6,8 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use uuid::Uuid;
 
-use crate::store::contract::{Command, CommandState};
 use crate::store::lane::Undelivered;
+use crate::store::orders::{Command, CommandState};
 use crate::telemetry::alarm::{Alarm, raise};
 
 use super::core::Core;

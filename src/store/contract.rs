@@ -28,6 +28,7 @@ use crate::store::recovery::Recovery;
 use crate::store::rekey::Rekey;
 use crate::store::retention::Retention;
 use crate::store::seek::Seek;
+use crate::store::states::SendState;
 use crate::store::trouble::Cause;
 use crate::store::ways::Ways;
 
@@ -247,8 +248,8 @@ pub struct ListedSend {
     pub destination: String,
     /// The type.
     pub message: String,
-    /// `queued`, `retrying`, `sent`, `parked` or `unclear`; of what was followed at last `confirmed` or `failed`.
-    pub state: String,
+    /// What it is for whoever reads it.
+    pub state: SendState,
     /// Settled attempts.
     pub attempts: u32,
     /// When it was queued.
@@ -380,35 +381,6 @@ impl Pause {
             _ => false,
         }
     }
-}
-
-/// A command of a person that the running engine claims.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
-    /// Its id.
-    pub id: Uuid,
-    /// What: `pause`, `resume`, `replay`, `apply`.
-    pub what: String,
-    /// Its arguments as JSON.
-    pub arguments: String,
-    /// Who, and whether verified.
-    pub person: String,
-    /// Why.
-    pub reason: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// State of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CommandState {
-    /// Nobody took it yet.
-    Waiting,
-    /// Done, with a plain sentence.
-    Done(String),
-    /// Refused, with a plain sentence.
-    Refused(String),
 }
 
 /// A breaker of a destination.

@@ -4,6 +4,7 @@
 
 use crate::envelope::Inbound;
 use crate::store::lane::{Anew, BELOW, Outcome, Undelivered};
+use crate::store::states::{FollowState, RowState, SendState};
 
 /// What is there of an entry that is to be committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,19 +67,19 @@ pub fn by_key(own: bool, same_content: bool, forgot: bool) -> Known {
 
 /// A row of the outbox, as far as it decides about its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head<'a> {
-    /// `queued`, `retrying`, `sent`, `parked` or `unclear`.
-    pub state: &'a str,
+pub struct Head {
+    /// Its state.
+    pub state: RowState,
     /// Whether what it comes after was sent.
     pub free: bool,
     /// It must not leave earlier.
     pub not_before: Option<i64>,
 }
 
-impl Head<'_> {
+impl Head {
     /// Whether it may be handed out now; the rows behind it may only if it may.
     pub fn may_leave(&self, now: i64) -> bool {
-        self.free && is_open(self.state) && self.not_before.is_none_or(|not_before| not_before <= now)
+        self.free && self.state.is_open() && self.not_before.is_none_or(|not_before| not_before <= now)
     }
 }
 
@@ -88,31 +89,15 @@ pub fn may_take(made: bool, free: Option<i64>, now: i64) -> bool {
     made && free.is_some_and(|free| free <= now)
 }
 
-/// The word of the state of a row, whoever holds it; what is no such word is none of a row that is here.
-pub fn word(state: &str) -> &'static str {
-    let words = ["queued", "retrying", "sent", "parked", "unclear"];
-    words.into_iter().find(|word| *word == state).unwrap_or("sent")
-}
-
-/// Whether a row in this state is still to be sent by itself.
-pub fn is_open(state: &str) -> bool {
-    matches!(state, "queued" | "retrying")
-}
-
-/// Whether a row in this state waits for a person, and its lane with it.
-pub fn is_held(state: &str) -> bool {
-    matches!(state, "parked" | "unclear")
-}
-
-/// What a person's word leads to that a row did not reach its receiver, by its state, [`FAILED`] or [`NOT_BACK`]; `None` where nobody asks a
-/// person for that, or nothing follows from it. `next`: whether there is a way after the one that it is on.
-pub fn said_not_arrived(state: &str, next: bool) -> Option<Undelivered> {
+/// What a person's word leads to that a row did not reach its receiver, by what it is for that person; `None` where nobody asks a person for
+/// that, or nothing follows from it. `next`: whether there is a way after the one that it is on.
+pub fn said_not_arrived(state: SendState, next: bool) -> Option<Undelivered> {
     match (state, next) {
-        ("parked", false) => None,
-        (state, _) if is_held(state) || matches!(state, FAILED | NOT_BACK) => {
+        (SendState::Parked, false) => None,
+        (SendState::Parked | SendState::Unclear | SendState::Failed | SendState::NotTakenBack, _) => {
             Some(Undelivered::judged(next, false))
         }
-        _ => None,
+        (SendState::Queued | SendState::Retrying | SendState::Sent | SendState::Confirmed, _) => None,
     }
 }
 
@@ -132,11 +117,11 @@ pub enum Armed {
 
 /// When a lane goes, by its first unsettled row: at `at` if it was idle (or `anew`), never before the head's own time and
 /// never while the head is held. `lane_arm.sql` says the same for PostgreSQL.
-pub fn arm(head: Option<Head<'_>>, next_try: Option<i64>, leased: bool, at: i64, anew: bool) -> Armed {
+pub fn arm(head: Option<Head>, next_try: Option<i64>, leased: bool, at: i64, anew: bool) -> Armed {
     match head {
         None if leased => Armed::Still { held: false },
         None => Armed::Gone,
-        Some(head) if is_held(head.state) => Armed::Still { held: true },
+        Some(head) if head.state.is_held() => Armed::Still { held: true },
         Some(head) if !head.free => Armed::Still { held: false },
         Some(head) => {
             let next = if anew { at } else { next_try.unwrap_or(at) };
@@ -155,8 +140,8 @@ pub struct Holder {
 }
 
 /// Whether a settle goes through: its lane stands under its own fence, and the row is this lane's and not yet settled.
-pub fn settles(holder: Holder, fence_of_lane: Option<i64>, row_lane: i64, row_state: &str) -> bool {
-    fence_of_lane == Some(holder.fence) && row_lane == holder.lane && is_open(row_state)
+pub fn settles(holder: Holder, fence_of_lane: Option<i64>, row_lane: i64, row_state: RowState) -> bool {
+    fence_of_lane == Some(holder.fence) && row_lane == holder.lane && row_state.is_open()
 }
 
 /// The lane of a row that a reader of a mailbox asks for.
@@ -233,11 +218,11 @@ pub enum ClosedLate {
 
 /// Whether it counts: only by the receipt of the last hand-out (`fits`), and where nobody else has said what became of that. `said`: a person
 /// has said that it did not arrive.
-pub fn closed_late(state: &str, fits: bool, said: bool) -> Option<ClosedLate> {
+pub fn closed_late(state: RowState, fits: bool, said: bool) -> Option<ClosedLate> {
     match (state, said) {
         _ if !fits => None,
-        ("unclear", _) => Some(ClosedLate::Answers),
-        ("parked", true) => Some(ClosedLate::Contradicts),
+        (RowState::Unclear, _) => Some(ClosedLate::Answers),
+        (RowState::Parked, true) => Some(ClosedLate::Contradicts),
         _ => None,
     }
 }
@@ -246,24 +231,24 @@ pub fn closed_late(state: &str, fits: bool, said: bool) -> Option<ClosedLate> {
 /// row that was sent; `None` where its content went.
 pub fn ended_before(
     outcome: &Outcome,
-    state: &str,
+    state: RowState,
     reference: Option<&str>,
     (holder, fence): (Holder, Option<i64>),
 ) -> bool {
     match outcome {
         Outcome::Sent { reference: own, .. } => {
-            state == "sent" && reference.is_none_or(|reference| reference == own)
+            state == RowState::Sent && reference.is_none_or(|reference| reference == own)
         }
-        Outcome::Parked { .. } => state == "parked" && fence == Some(holder.fence),
+        Outcome::Parked { .. } => state == RowState::Parked && fence == Some(holder.fence),
         Outcome::Later { .. } | Outcome::Stays { .. } | Outcome::Unclear { .. } | Outcome::Onward(_) => false,
     }
 }
 
 /// A row of what a request has caused, as far as it decides whether its answer can be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owed<'a> {
+pub struct Owed {
     /// Its state.
-    pub state: &'a str,
+    pub state: RowState,
     /// An attempt of unknown outcome was made.
     pub unclear: bool,
     /// An attempt left something at the far end.
@@ -278,31 +263,31 @@ pub struct Owed<'a> {
     pub carries: bool,
 }
 
-impl Owed<'_> {
+impl Owed {
     /// Whether it is certain that nothing of it has left: nobody has it in hand, no attempt is in doubt, and no reader was ever shown it, by this
     /// way or one before. That attempts were refused does not matter: what was refused for certain was not accepted.
     pub fn is_here(&self) -> bool {
-        let still = is_open(self.state) || self.state == "parked";
+        let still = self.state.is_open() || self.state == RowState::Parked;
         still && !self.unclear && !self.left && self.unseen && !self.leased && self.fence >> BELOW == 0
     }
 }
 
 /// Which of these rows go where an answer is taken back, by their places: all that carry it, and what else of them is still here. `None` where
 /// any of the answer may have left, and where nothing carries it: then nobody knows how it was given.
-pub fn taken_back(rows: &[Owed<'_>]) -> Option<Vec<usize>> {
+pub fn taken_back(rows: &[Owed]) -> Option<Vec<usize>> {
     let carried = || rows.iter().filter(|row| row.carries);
     let here = carried().next().is_some() && carried().all(Owed::is_here);
     here.then(|| (0..rows.len()).filter(|place| rows[*place].is_here()).collect())
 }
 
 /// Which of these rows go where their request is over: all that carry the answer, or nothing. What is owed or told besides says nothing of it.
-pub fn withdrawn(rows: &[Owed<'_>]) -> Option<Vec<usize>> {
+pub fn withdrawn(rows: &[Owed]) -> Option<Vec<usize>> {
     Some(taken_back(rows)?.into_iter().filter(|place| rows[*place].carries).collect())
 }
 
 /// What becomes of an answer that is to be decided anew, by its rows and whether its request is kept and decided.
-pub fn anew(rows: &[Owed<'_>], kept: bool) -> Anew {
-    let free: Vec<Owed<'_>> = rows.iter().map(|row| Owed { leased: false, ..*row }).collect();
+pub fn anew(rows: &[Owed], kept: bool) -> Anew {
+    let free: Vec<Owed> = rows.iter().map(|row| Owed { leased: false, ..*row }).collect();
     match (taken_back(rows).is_some(), taken_back(&free).is_some()) {
         (true, _) if kept => Anew::Runs,
         (true, _) => Anew::Gone,
@@ -312,14 +297,14 @@ pub fn anew(rows: &[Owed<'_>], kept: bool) -> Anew {
 }
 
 /// The state that an outcome leaves a row in, and whether it is in doubt then; `None`: as before.
-pub fn state_after(outcome: &Outcome) -> (&'static str, Option<bool>) {
+pub fn state_after(outcome: &Outcome) -> (RowState, Option<bool>) {
     match outcome {
-        Outcome::Sent { .. } => ("sent", Some(false)),
-        Outcome::Later { doubt, .. } => ("retrying", doubt.then_some(true)),
-        Outcome::Stays { .. } => ("retrying", None),
-        Outcome::Onward(_) => ("queued", Some(false)),
-        Outcome::Parked { .. } => ("parked", None),
-        Outcome::Unclear { .. } => ("unclear", Some(true)),
+        Outcome::Sent { .. } => (RowState::Sent, Some(false)),
+        Outcome::Later { doubt, .. } => (RowState::Retrying, doubt.then_some(true)),
+        Outcome::Stays { .. } => (RowState::Retrying, None),
+        Outcome::Onward(_) => (RowState::Queued, Some(false)),
+        Outcome::Parked { .. } => (RowState::Parked, None),
+        Outcome::Unclear { .. } => (RowState::Unclear, Some(true)),
     }
 }
 
@@ -334,26 +319,16 @@ pub struct Look {
 
 /// Whether a look settles: the row is still to be confirmed, was not sent again since, and no other look was settled meanwhile. `stands`
 /// is what is kept of it, with its state.
-pub fn look_settles(asked: Look, stands: Option<(&str, Look)>) -> bool {
-    stands.is_some_and(|(state, look)| state == FOLLOWED && look == asked)
+pub fn look_settles(asked: Look, stands: Option<(FollowState, Look)>) -> bool {
+    stands.is_some_and(|(state, look)| state == FollowState::Open && look == asked)
 }
 
-/// The state of a row that is still to be confirmed, where it is kept that it is followed; the row itself is *sent*.
-pub const FOLLOWED: &str = "open";
-/// The state of one that was confirmed.
-pub const CONFIRMED: &str = "confirmed";
-/// The state of one that was not, and waits for a person.
-pub const FAILED: &str = "failed";
-/// What one is for a person that is still to be confirmed, and that cannot be taken back now though its receiver's time is over. It is kept as
-/// [`FOLLOWED`]: it is looked at like any other.
-pub const NOT_BACK: &str = "not-taken-back";
-
 /// What waits for a person of a row that was sent, by what is kept of it: it has failed, or (`held`) cannot be taken back.
-pub fn waits_for_person(followed: &str, held: bool) -> Option<&'static str> {
+pub fn waits_for_person(followed: FollowState, held: bool) -> Option<SendState> {
     match followed {
-        FAILED => Some(FAILED),
-        FOLLOWED if held => Some(NOT_BACK),
-        _ => None,
+        FollowState::Failed => Some(SendState::Failed),
+        FollowState::Open if held => Some(SendState::NotTakenBack),
+        FollowState::Open | FollowState::Confirmed => None,
     }
 }
 
@@ -366,7 +341,7 @@ pub fn wait_is_over(until: Option<i64>, woken: bool, by_person: bool, now: i64) 
 mod tests {
     use super::*;
 
-    const FREE: Head<'_> = Head { state: "queued", free: true, not_before: None };
+    const FREE: Head = Head { state: RowState::Queued, free: true, not_before: None };
 
     #[test]
     fn a_message_is_new_only_where_nothing_of_it_is_there() {
@@ -390,10 +365,10 @@ mod tests {
     #[test]
     fn a_head_leaves_when_it_is_open_free_and_due() {
         assert!(FREE.may_leave(0));
-        assert!(Head { state: "retrying", ..FREE }.may_leave(0));
+        assert!(Head { state: RowState::Retrying, ..FREE }.may_leave(0));
         assert!(!Head { free: false, ..FREE }.may_leave(0));
         assert!(!Head { not_before: Some(1), ..FREE }.may_leave(0));
-        for state in ["parked", "unclear", "sent"] {
+        for state in [RowState::Parked, RowState::Unclear, RowState::Sent] {
             assert!(!Head { state, ..FREE }.may_leave(0), "{state}");
         }
     }
@@ -410,7 +385,7 @@ mod tests {
             arm(Some(Head { free: false, ..FREE }), None, false, 5, true),
             Armed::Still { held: false }
         );
-        for state in ["parked", "unclear"] {
+        for state in [RowState::Parked, RowState::Unclear] {
             assert_eq!(
                 arm(Some(Head { state, ..FREE }), Some(3), true, 5, true),
                 Armed::Still { held: true }
@@ -420,25 +395,25 @@ mod tests {
 
     #[test]
     fn a_persons_word_moves_only_what_waits_for_a_person() {
-        for state in ["unclear", FAILED, NOT_BACK] {
+        for state in [SendState::Unclear, SendState::Failed, SendState::NotTakenBack] {
             assert_eq!(said_not_arrived(state, true), Some(Undelivered::Onward), "{state}");
             assert_eq!(said_not_arrived(state, false), Some(Undelivered::Parked), "{state}");
         }
-        assert_eq!(said_not_arrived("parked", true), Some(Undelivered::Onward));
-        assert_eq!(said_not_arrived("parked", false), None, "it is");
-        for state in ["queued", "retrying", "sent", FOLLOWED, CONFIRMED] {
+        assert_eq!(said_not_arrived(SendState::Parked, true), Some(Undelivered::Onward));
+        assert_eq!(said_not_arrived(SendState::Parked, false), None, "it is");
+        for state in [SendState::Queued, SendState::Retrying, SendState::Sent, SendState::Confirmed] {
             assert_eq!(said_not_arrived(state, true), None, "{state}");
         }
-        assert_eq!(waits_for_person(FAILED, false), Some(FAILED));
-        assert_eq!(waits_for_person(FOLLOWED, true), Some(NOT_BACK));
-        assert_eq!(waits_for_person(FOLLOWED, false), None, "it is looked after");
-        assert_eq!(waits_for_person(CONFIRMED, true), None);
+        assert_eq!(waits_for_person(FollowState::Failed, false), Some(SendState::Failed));
+        assert_eq!(waits_for_person(FollowState::Open, true), Some(SendState::NotTakenBack));
+        assert_eq!(waits_for_person(FollowState::Open, false), None, "it is looked after");
+        assert_eq!(waits_for_person(FollowState::Confirmed, true), None);
     }
 
     #[test]
     fn an_answer_is_taken_back_whole_or_not_at_all() {
-        const HERE: Owed<'_> = Owed {
-            state: "queued",
+        const HERE: Owed = Owed {
+            state: RowState::Queued,
             unclear: false,
             left: false,
             unseen: true,
@@ -447,16 +422,16 @@ mod tests {
             carries: true,
         };
         let told = Owed { carries: false, ..HERE };
-        let gone = Owed { state: "sent", ..told };
+        let gone = Owed { state: RowState::Sent, ..told };
         assert_eq!(taken_back(&[gone, HERE, told]), Some(vec![1, 2]), "what only tells may have left");
-        for state in ["retrying", "parked"] {
+        for state in [RowState::Retrying, RowState::Parked] {
             assert_eq!(taken_back(&[Owed { state, ..HERE }]), Some(vec![0]), "{state}");
         }
         // A process had it and gave it back; only a reader's hand-outs count in the upper half.
         assert_eq!(taken_back(&[Owed { fence: 3, ..HERE }]), Some(vec![0]));
         for left in [
-            Owed { state: "sent", ..HERE },
-            Owed { state: "unclear", ..HERE },
+            Owed { state: RowState::Sent, ..HERE },
+            Owed { state: RowState::Unclear, ..HERE },
             Owed { unclear: true, ..HERE },
             Owed { left: true, ..HERE },
             Owed { unseen: false, ..HERE },
@@ -470,13 +445,13 @@ mod tests {
         assert_eq!(taken_back(&[]), None);
         // Whoever asked has withdrawn it: what is told besides is told all the same.
         assert_eq!(withdrawn(&[gone, HERE, told]), Some(vec![1]));
-        assert_eq!(withdrawn(&[Owed { state: "sent", ..HERE }, told]), None);
+        assert_eq!(withdrawn(&[Owed { state: RowState::Sent, ..HERE }, told]), None);
     }
 
     #[test]
     fn an_answer_is_decided_anew_where_nothing_of_it_left_and_its_request_is_kept() {
         let here = Owed {
-            state: "queued",
+            state: RowState::Queued,
             unclear: false,
             left: false,
             unseen: true,
@@ -494,11 +469,11 @@ mod tests {
     #[test]
     fn only_the_holder_of_the_lease_settles() {
         let holder = Holder { lane: 1, fence: 7 };
-        assert!(settles(holder, Some(7), 1, "queued"));
-        assert!(!settles(holder, Some(8), 1, "queued"), "another holds it");
-        assert!(!settles(holder, None, 1, "queued"), "the lane is gone");
-        assert!(!settles(holder, Some(7), 2, "queued"), "the row is another lane's");
-        for state in ["sent", "parked", "unclear"] {
+        assert!(settles(holder, Some(7), 1, RowState::Queued));
+        assert!(!settles(holder, Some(8), 1, RowState::Queued), "another holds it");
+        assert!(!settles(holder, None, 1, RowState::Queued), "the lane is gone");
+        assert!(!settles(holder, Some(7), 2, RowState::Queued), "the row is another lane's");
+        for state in [RowState::Sent, RowState::Parked, RowState::Unclear] {
             assert!(!settles(holder, Some(7), 1, state), "{state}");
         }
     }
@@ -506,11 +481,17 @@ mod tests {
     #[test]
     fn a_look_settles_once_and_only_what_it_looked_at() {
         let look = Look { since: 5, looks: 2 };
-        assert!(look_settles(look, Some((FOLLOWED, look))));
-        assert!(!look_settles(look, Some((FOLLOWED, Look { looks: 3, ..look }))), "another look came before");
-        assert!(!look_settles(look, Some((FOLLOWED, Look { since: 6, ..look }))), "it was sent again");
+        assert!(look_settles(look, Some((FollowState::Open, look))));
+        assert!(
+            !look_settles(look, Some((FollowState::Open, Look { looks: 3, ..look }))),
+            "another look came before"
+        );
+        assert!(
+            !look_settles(look, Some((FollowState::Open, Look { since: 6, ..look }))),
+            "it was sent again"
+        );
         assert!(!look_settles(look, None), "it is not followed any more");
-        for state in [CONFIRMED, FAILED] {
+        for state in [FollowState::Confirmed, FollowState::Failed] {
             assert!(!look_settles(look, Some((state, look))), "{state}");
         }
     }
@@ -549,24 +530,31 @@ mod tests {
         };
         let parked = Outcome::Parked { cause: String::new(), next_step: String::new() };
         let at = (Holder { lane: 1, fence: 7 }, Some(7));
-        assert!(ended_before(&sent("1-7"), "sent", Some("1-7"), at));
-        assert!(!ended_before(&sent("1-7"), "sent", Some("1-8"), at), "another reader has closed it");
-        assert!(ended_before(&sent("1-7"), "sent", None, at), "nobody knows who closed it, but it is");
-        assert!(!ended_before(&sent("1-7"), "parked", Some("1-7"), at));
-        assert!(ended_before(&parked, "parked", None, at));
-        assert!(!ended_before(&parked, "parked", None, (at.0, Some(8))));
-        assert!(!ended_before(&parked, "sent", None, at));
+        assert!(ended_before(&sent("1-7"), RowState::Sent, Some("1-7"), at));
+        assert!(!ended_before(&sent("1-7"), RowState::Sent, Some("1-8"), at), "another reader has closed it");
+        assert!(
+            ended_before(&sent("1-7"), RowState::Sent, None, at),
+            "nobody knows who closed it, but it is"
+        );
+        assert!(!ended_before(&sent("1-7"), RowState::Parked, Some("1-7"), at));
+        assert!(ended_before(&parked, RowState::Parked, None, at));
+        assert!(!ended_before(&parked, RowState::Parked, None, (at.0, Some(8))));
+        assert!(!ended_before(&parked, RowState::Sent, None, at));
     }
 
     #[test]
     fn a_late_close_counts_by_the_last_receipt_and_where_nobody_else_has_said() {
-        assert_eq!(closed_late("unclear", true, false), Some(ClosedLate::Answers));
-        assert_eq!(closed_late("parked", true, true), Some(ClosedLate::Contradicts));
-        assert_eq!(closed_late("parked", true, false), None, "it was refused, or nobody had fetched it");
-        for state in ["unclear", "parked"] {
+        assert_eq!(closed_late(RowState::Unclear, true, false), Some(ClosedLate::Answers));
+        assert_eq!(closed_late(RowState::Parked, true, true), Some(ClosedLate::Contradicts));
+        assert_eq!(
+            closed_late(RowState::Parked, true, false),
+            None,
+            "it was refused, or nobody had fetched it"
+        );
+        for state in [RowState::Unclear, RowState::Parked] {
             assert_eq!(closed_late(state, false, true), None, "another hand-out's receipt");
         }
-        assert_eq!(closed_late("sent", true, false), None);
+        assert_eq!(closed_late(RowState::Sent, true, false), None);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub mod restore;
 mod sealing;
 pub mod seek;
 pub mod sqlite;
+pub mod states;
 pub mod trouble;
 pub mod ways;
 

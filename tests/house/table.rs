@@ -39,6 +39,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store::follow",
             "store::mailbox",
             "store::retention",
+            "store::orders",
             "store::recovery",
             "xoev::contract",
             "xml::limits",

@@ -242,7 +242,7 @@ async fn story(ground: Ground) {
     assert_eq!((code, &state["applied"]), (1, &Value::Bool(true)), "{state}");
     let held = store().list_parked_sends(&Scope::Operator, 100).await.unwrap();
     assert_eq!(held.len(), of_one, "what died with the child is listed: {held:?}");
-    assert!(held.iter().all(|row| row.state == "unclear" && row.cause.is_some()), "{held:?}");
+    assert!(held.iter().all(|row| row.state.as_str() == "unclear" && row.cause.is_some()), "{held:?}");
     let (_, listed) = json(&stage, &["parked", "list"]);
     for row in &held {
         assert!(listed.to_string().contains(&row.id.to_string()), "{listed}");

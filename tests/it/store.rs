@@ -8,9 +8,10 @@ use base64::Engine;
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::backup;
 use drehscheibe::store::claims::Claims;
-use drehscheibe::store::contract::{Command, CommandState, Scope, Store, StoreError};
+use drehscheibe::store::contract::{Scope, Store, StoreError};
 use drehscheibe::store::lies::Lies;
 use drehscheibe::store::orders::Orders;
+use drehscheibe::store::orders::{Command, CommandState, Order};
 use drehscheibe::store::postgres::statements::STATEMENTS;
 use drehscheibe::store::recovery::Restored;
 use drehscheibe::store::sqlite::open::Settings;
@@ -203,8 +204,7 @@ async fn a_second_process_posts_a_command_while_the_first_runs() {
     let id = Uuid::new_v4();
     let command = Command {
         id,
-        what: "replay".into(),
-        arguments: "{}".into(),
+        order: Order::read("replay", "{}"),
         person: "os:rita".into(),
         reason: "again".into(),
         at: at(0),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::Lying;
-use drehscheibe::store::contract::Command;
+use drehscheibe::store::orders::{Command, Order};
 use drehscheibe::telemetry::alarm::Alarm;
 use drehscheibe::transport::amqp::ENTRY;
 use drehscheibe::transport::port::*;
@@ -200,11 +200,10 @@ async fn an_answer_that_leads_nowhere_waits_for_a_person_and_one_whose_exchange_
         client.channel.queue_bind("out.nachbar".into(), "ex.nachbar".into(), "x".into(), options, table);
     bound.await.unwrap();
     rig.until_send(id, WOHNGELD, "sent").await;
-    assert_eq!(rig.send_of(id, NORD).await.state, "parked", "nobody said so yet");
+    assert_eq!(rig.send_of(id, NORD).await.state.as_str(), "parked", "nobody said so yet");
     let replay = Command {
         id: Uuid::now_v7(),
-        what: "replay".to_owned(),
-        arguments: format!(r#"{{"id":"{}"}}"#, parked.id),
+        order: Order::read("replay", &format!(r#"{{"id":"{}"}}"#, parked.id)),
         person: "os:rita".to_owned(),
         reason: "the queue is there now".to_owned(),
         at: rig.clock.now(),

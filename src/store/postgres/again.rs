@@ -19,6 +19,7 @@ use crate::store::sealing::content::{Fresh, Owner};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare;
 use crate::store::sealing::values::{Stored, micros};
+use crate::store::states::RowState;
 
 /// The attributes of the repeat, for a row whose message is gone.
 struct Repeat {
@@ -70,7 +71,7 @@ async fn queue(
     };
     let deadline = answer.deadline.map(micros);
     match out_rows(tx, &[answer.id]).await?.remove(&answer.id) {
-        Some(row) if row.state == "sent" => {
+        Some(row) if row.state == RowState::Sent => {
             let owner = Owner::new("outbox", answer.id);
             let closed = blob::read_one(tx, row.nr).await?;
             match base.keyring.open_one(tx, owner, closed).await {

@@ -26,6 +26,7 @@ use crate::store::sealing::follow::{
     self as sealed, ClosedFollowed, Ended, ended, ended_by_person, look_of, open_proof,
 };
 use crate::store::sealing::values::{Stored, limit, may_see_payloads, micros, narrow, time};
+use crate::store::states::{FollowState, SendState};
 
 /// What is laid down with a row that is settled as sent.
 #[derive(Debug)]
@@ -109,7 +110,7 @@ async fn due(base: &Base, which: &Which) -> Stored<Due> {
     Ok((open, lost, broken))
 }
 
-async fn stands(tx: &Tx<'_>, nr: i64) -> Stored<Option<(String, Look)>> {
+async fn stands(tx: &Tx<'_>, nr: i64) -> Stored<Option<(FollowState, Look)>> {
     let found = one(tx, sql!("follow_get"), &[&nr]).await?;
     found.map(|r| Ok((get(&r, 0)?, Look { since: get(&r, 1)?, looks: get(&r, 2)? }))).transpose()
 }
@@ -117,7 +118,7 @@ async fn stands(tx: &Tx<'_>, nr: i64) -> Stored<Option<(String, Look)>> {
 async fn settle(base: &Base, tx: &Tx<'_>, looked: &Looked, month: i64) -> Stored<bool> {
     let Some(row) = out_rows(tx, &[looked.row]).await?.remove(&looked.row) else { return Ok(false) };
     let stands = stands(tx, row.nr).await?;
-    if !decide::look_settles(look_of(looked), stands.as_ref().map(|(state, look)| (state.as_str(), *look))) {
+    if !decide::look_settles(look_of(looked), stands) {
         return Ok(false);
     }
     match (&looked.found, ended(looked)) {
@@ -149,10 +150,10 @@ async fn note_trouble(tx: &Tx<'_>, nr: i64, opened: &Opened, found: &Found) -> S
 }
 
 /// What a row that was sent waits for a person as: it was not confirmed, or cannot be taken back.
-pub async fn waits(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<&'static str>> {
+pub async fn waits(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<SendState>> {
     let Some((state, _)) = stands(tx, nr).await? else { return Ok(None) };
     let held = sealed::held(content(base, tx, (id, nr)).await?.as_ref())?;
-    Ok(decide::waits_for_person(&state, held))
+    Ok(decide::waits_for_person(state, held))
 }
 
 /// A row that failed to be confirmed, or cannot be taken back, is one to be sent again, in a lane of its own, which is still to be armed: nobody looks after it any more,
@@ -214,7 +215,7 @@ async fn end(
         run(tx, sql!("sealed_note"), &[&vec![row.nr], &vec![&sealed.note[..]]]).await?;
     }
     let proof = sealed.and_then(|sealed| sealed.proof);
-    run(tx, sql!("follow_end"), &[&row.nr, &ended.state, &proof, &looks]).await?;
+    run(tx, sql!("follow_end"), &[&row.nr, &ended.state.as_str(), &proof, &looks]).await?;
     let mut trail = Trail::default();
     trail.push(now, (row.stamp, &row.traceparent), Some(id), ended.what, &ended.detail)?;
     trail.write(tx, month).await

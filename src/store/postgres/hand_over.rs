@@ -13,6 +13,7 @@ use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::write::Winner;
 use crate::store::sealing::prepare::{HandOverWork, Work};
 use crate::store::sealing::values::{Stored, micros};
+use crate::store::states::RowState;
 
 /// Hands over what these entries say, one after the other: there is next to never more than one.
 pub async fn all(base: &Base, tx: &Tx<'_>, winners: &[Winner<'_>], month: i64) -> Stored<()> {
@@ -36,7 +37,7 @@ async fn one(base: &Base, tx: &Tx<'_>, (work, over): (&Work, &HandOverWork), mon
     lanes::lock(tx, &left).await?;
     let mut found: Vec<(Uuid, OutRow)> = Vec::new();
     for (id, row) in out_rows(tx, &ids).await? {
-        if row.state == "sent" && over.rows.contains(&id) {
+        if row.state == RowState::Sent && over.rows.contains(&id) {
             run(tx, sql!("follow_forget"), &[&vec![row.nr]]).await?;
             continue;
         }

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::seal::key::Place;
-use crate::store::contract::{Breaker, Command, CommandState, Pause, View};
+use crate::store::contract::{Breaker, Pause, View};
+use crate::store::orders::{Command, CommandState, Order};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::pool::{Tx, one, rows, run, transact};
@@ -253,21 +254,18 @@ pub async fn set_pause(
 /// Writes a command, audited.
 pub async fn post_command(base: &Base, command: &Command) -> Stored<()> {
     let (month, stamp) = (base.month(command.at).await?, own(base, &command.person).await?);
-    let words = Words {
-        person: command.person.clone(),
-        reason: command.reason.clone(),
-        arguments: command.arguments.clone(),
-    };
+    let (what, arguments) = command.order.stored();
+    let words = Words { person: command.person.clone(), reason: command.reason.clone(), arguments };
     let words = to_json(&words)?;
     transact!(base.db, tx => async {
         let house = base.keyring.house(&tx).await?;
         let sealed = house.key.seal(&command_place(command.id), &words).map_err(sealing)?;
-        let values: &[&(dyn ToSql + Sync)] = &[&command.id, &command.what, &micros(command.at), &sealed];
+        let values: &[&(dyn ToSql + Sync)] = &[&command.id, &what, &micros(command.at), &sealed];
         if run(&tx, sql!("command_add"), values).await? == 0 {
             return Ok(());
         }
         let mut trail = Trail::default();
-        let what = format!("command.{}", command.what);
+        let what = format!("command.{what}");
         trail.push(command.at, (stamp, ""), Some(command.id), &what, &json!({}))?;
         trail.write(&tx, month).await
     }.await)
@@ -281,8 +279,8 @@ pub async fn take_commands(base: &Base, most: usize) -> Stored<Vec<Command>> {
             let id: Uuid = get(&r, 1)?;
             let words = open_words(base, &tx, &command_place(id), get(&r, 4)?).await?;
             let Words { person, reason, arguments } = words;
-            let (what, at) = (get(&r, 2)?, time(get(&r, 3)?));
-            found.push((get::<i64>(&r, 0)?, Command { id, what, arguments, person, reason, at }));
+            let (order, at) = (Order::read(get(&r, 2)?, &arguments), time(get(&r, 3)?));
+            found.push((get::<i64>(&r, 0)?, Command { id, order, person, reason, at }));
         }
         found.sort_by_key(|(nr, _)| *nr);
         Ok(found.into_iter().map(|(_, command)| command).collect())
@@ -291,11 +289,7 @@ pub async fn take_commands(base: &Base, most: usize) -> Stored<Vec<Command>> {
 
 /// Ends a command.
 pub async fn end_command(base: &Base, id: Uuid, state: &CommandState) -> Stored<()> {
-    let (state, said) = match state {
-        CommandState::Waiting => ("waiting", ""),
-        CommandState::Done(said) => ("done", said.as_str()),
-        CommandState::Refused(said) => ("refused", said.as_str()),
-    };
+    let (state, said) = state.stored();
     let client = base.db.get().await?;
     run(&client, sql!("command_end"), &[&id, &state, &said]).await.map(drop)
 }
@@ -304,9 +298,5 @@ pub async fn end_command(base: &Base, id: Uuid, state: &CommandState) -> Stored<
 pub async fn command_state(base: &Base, id: Uuid) -> Stored<Option<CommandState>> {
     let client = base.db.get().await?;
     let Some(r) = one(&client, sql!("command_state"), &[&id]).await? else { return Ok(None) };
-    Ok(Some(match get::<&str>(&r, 0)? {
-        "done" => CommandState::Done(get(&r, 1)?),
-        "refused" => CommandState::Refused(get(&r, 1)?),
-        _ => CommandState::Waiting,
-    }))
+    Ok(Some(CommandState::read(get(&r, 0)?, get(&r, 1)?)))
 }

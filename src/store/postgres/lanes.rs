@@ -20,6 +20,7 @@ use crate::store::sealing::content::{Closed, Owner};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW};
 use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
+use crate::store::states::RowState;
 
 /// What a row to send asks of its lane.
 #[derive(Debug)]
@@ -308,6 +309,7 @@ async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<(Vec<ClosedLane>
         let mut last: i64 = 0;
         for r in heads.remove(&lane).unwrap_or_default() {
             let (state, free): (&str, bool) = (get(&r, 8)?, get(&r, 14)?);
+            let state = RowState::or_held(state);
             if !(Head { state, free, not_before: get(&r, 13)? }).may_leave(now) {
                 break;
             }

@@ -22,6 +22,7 @@ use crate::store::sealing::prepare::{once, transport};
 use crate::store::sealing::shown::{self, Broken, First};
 use crate::store::sealing::values::{Stored, codes, count, limit, may_see_payloads, narrow, state, time};
 use crate::store::seek::Seek;
+use crate::store::states::{FollowState, RowState};
 use crate::telemetry::parts::Turn;
 
 /// Lists messages, newest first.
@@ -157,7 +158,7 @@ async fn shown_sends(base: &Base, tx: &Tx<'_>, found: &[Row]) -> Stored<Vec<List
             cause_id: get(r, 2)?,
             destination: get(r, 3)?,
             message: get(r, 4)?,
-            state: get(r, 5)?,
+            state: get::<RowState>(r, 5)?.into(),
             attempts: u32::try_from(get::<i64>(r, 6)?).unwrap_or(u32::MAX),
             queued: time(get(r, 7)?),
             next_try: get::<Option<i64>>(r, 8)?.map(time),
@@ -167,7 +168,7 @@ async fn shown_sends(base: &Base, tx: &Tx<'_>, found: &[Row]) -> Stored<Vec<List
             next_step: None,
             ways: Vec::new(),
         };
-        sends.push((get::<i64>(r, 0)?, send, get::<Option<&str>>(r, 9)?));
+        sends.push((get::<i64>(r, 0)?, send, get::<Option<FollowState>>(r, 9)?));
     }
     let owners = sends.iter().map(|(nr, send, _)| (*nr, Owner::new("outbox", send.id))).collect();
     let mut notes: HashMap<i64, SendNote> = notes(base, tx, owners).await?;

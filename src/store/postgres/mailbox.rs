@@ -23,11 +23,12 @@ use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, TAKEN_AFTER_ALL
 use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::tickets;
 use crate::store::sealing::values::{Stored, count, later, limit, micros, time};
+use crate::store::states::RowState;
 
 /// A row of a mailbox as it stands.
 struct Found {
     lane: i64,
-    state: String,
+    state: RowState,
     destination: String,
     attempts: i64,
     nr: i64,
@@ -76,7 +77,7 @@ enum Taken {
 async fn hand_out(tx: &Tx<'_>, who: &Reader, ask: &Ask) -> Stored<Taken> {
     let not = |handed| Ok(Taken::Not(handed));
     let Some(found) = find_locked(tx, who, ask.id, ask.now).await? else { return not(Handed::Unknown) };
-    let (true, true, Some(fence)) = (decide::is_open(&found.state), found.may_leave, found.fence) else {
+    let (true, true, Some(fence)) = (found.state.is_open(), found.may_leave, found.fence) else {
         return not(Handed::Unknown);
     };
     if !found.first {
@@ -126,15 +127,15 @@ async fn end(
             return elsewhere(base, tx, who, (ticket, outcome, refused), (now, month)).await;
         };
         let fence = found.fence.filter(|_| found.lane == ticket.lane);
-        if !decide::is_open(&found.state) {
+        if !found.state.is_open() {
             let noted = noted(base, tx, (Owner::new("outbox", ticket.row), found.nr)).await?;
             let reference = noted.reference.as_deref();
-            if decide::ended_before(outcome, &found.state, reference, (holder, fence)) {
+            if decide::ended_before(outcome, found.state, reference, (holder, fence)) {
                 return Ok(Ended::Again);
             }
             let last = fence.is_some_and(|stands| decide::last_hand_out(ticket.fence, stands));
             let fits = matches!(outcome, Outcome::Sent { .. }) && last;
-            let Some(late) = decide::closed_late(&found.state, fits, noted.said) else {
+            let Some(late) = decide::closed_late(found.state, fits, noted.said) else {
                 return Ok(Ended::Stale);
             };
             if settle::as_closed(base, tx, (ticket.row, due::closed_late(ticket)), now, month).await? {
@@ -325,14 +326,14 @@ impl Mailboxes for PostgresStore {
     async fn lain(&self, reader: &Reader, id: Uuid, now: Timestamp) -> Result<Option<Lain>, StoreError> {
         let client = self.base.db.get().await?;
         let Some(found) = find(&client, reader, id, now).await? else { return Ok(None) };
-        let open = decide::is_open(&found.state);
+        let open = found.state.is_open();
         if open && !found.may_leave {
             return Ok(None);
         }
         let Some(r) = one(&client, sql!("mailbox_lain"), &[&id, &reader.partner]).await? else {
             return Ok(None);
         };
-        let (queued, closed) = (time(get(&r, 1)?), found.state == "sent");
+        let (queued, closed) = (time(get(&r, 1)?), found.state == RowState::Sent);
         Ok(Some(Lain { message: get(&r, 0)?, queued, test: get(&r, 2)?, open, closed }))
     }
 

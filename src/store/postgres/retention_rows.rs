@@ -144,7 +144,7 @@ pub async fn held(tx: &Tx<'_>, bis: i64, now: Timestamp, most: usize) -> Stored<
     lanes::lock(tx, &of).await?;
     let ids: Vec<Uuid> = found.keys().copied().collect();
     let still = settle::out_rows(tx, &ids).await?;
-    let waits = |id: &Uuid| still.get(id).is_some_and(|row| row.state == "parked" || row.state == "unclear");
+    let waits = |id: &Uuid| still.get(id).is_some_and(|row| row.state.is_held());
     if !first.iter().all(waits) {
         return Ok(Removed { prepared: true, ..Removed::default() });
     }

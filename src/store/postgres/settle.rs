@@ -21,6 +21,7 @@ use crate::store::sealing::due::{self, said_to_have_arrived, settled};
 use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::prepare::Work;
 use crate::store::sealing::values::{Stored, micros};
+use crate::store::states::RowState;
 
 /// What settling, replaying and repeating need of a row.
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ pub struct OutRow {
     /// Trace context.
     pub traceparent: String,
     /// Its state.
-    pub state: String,
+    pub state: RowState,
 }
 
 /// Rows of the outbox by their ids, held locked.
@@ -96,7 +97,7 @@ pub async fn remember(base: &Base, (lane, fence): (i64, i64), id: Uuid, what: &[
 async fn under_fence(base: &Base, tx: &Tx<'_>, holder: Holder, id: Uuid, what: &[u8]) -> Stored<bool> {
     let fences = lanes::lock_with_after(tx, &[holder.lane], &[]).await?;
     let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(false) };
-    if !decide::settles(holder, fences.get(&holder.lane).copied(), row.lane, &row.state) {
+    if !decide::settles(holder, fences.get(&holder.lane).copied(), row.lane, row.state) {
         return Ok(false);
     }
     let closed = blob::read_one(tx, row.nr).await?;
@@ -157,7 +158,7 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
     for one in settles {
         let row = found.get(&one.row).filter(|row| {
             let holder = Holder { lane: one.lane, fence: one.fence };
-            decide::settles(holder, fences.get(&one.lane).copied(), row.lane, &row.state)
+            decide::settles(holder, fences.get(&one.lane).copied(), row.lane, row.state)
         });
         done.push(row.is_some());
         valid.extend(row.map(|row| (one, row)));
@@ -197,7 +198,7 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
             _ => one.now,
         };
         arms.push((row.lane, micros(next), true));
-        if let Some((what, detail)) = due::audited(&one.outcome, one.fence, (&row.state, state)) {
+        if let Some((what, detail)) = due::audited(&one.outcome, one.fence, (row.state, state)) {
             trail.push(one.now, (row.stamp, &row.traceparent), Some(one.row), &what, &detail)?;
         }
     }
@@ -208,8 +209,9 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
         run(tx, sql!("outbox_stays"), &[&stays, &longer]).await?;
     }
     let arrived: Vec<i64> =
-        nr.iter().zip(&states).filter(|(_, state)| **state == "sent").map(|(nr, _)| *nr).collect();
-    let outcomes: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&nr, &states, &doubts, &at];
+        nr.iter().zip(&states).filter(|(_, state)| **state == RowState::Sent).map(|(nr, _)| *nr).collect();
+    let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+    let outcomes: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&nr, &words, &doubts, &at];
     // None of these rests on what another one of them writes.
     let (_, _, doomed, gone, after, _) = together!(
         noted = write_notes(tx, &noted, &notes),
@@ -337,7 +339,7 @@ async fn freed(
     sent_at: Option<Timestamp>,
 ) -> Stored<Option<Option<(OutRow, Option<i64>)>>> {
     let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
-    if !decide::is_held(&row.state) {
+    if !row.state.is_held() {
         return Ok(Some(None));
     }
     let fence = lanes::lock(tx, &[row.lane]).await?.remove(&row.lane);
@@ -364,7 +366,7 @@ pub async fn arrived(
     month: i64,
 ) -> Stored<Option<bool>> {
     let Some(found) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
-    if found.state == "sent" {
+    if found.state == RowState::Sent {
         return follow::arrived(base, tx, (id, &found), detail, (now, month)).await.map(Some);
     }
     let Some(freed) = freed(base, tx, id, None).await? else { return Ok(None) };
@@ -402,8 +404,8 @@ pub async fn not_arrived(
     if place(tx, id).await? != Some((nr, from.clone())) {
         return Ok(None);
     }
-    let waits = if row.state == "sent" { follow::waits(base, tx, (id, nr)).await? } else { None };
-    let state = waits.unwrap_or(row.state.as_str());
+    let waits = if row.state == RowState::Sent { follow::waits(base, tx, (id, nr)).await? } else { None };
+    let state = waits.unwrap_or(row.state.into());
     let Some(outcome) = due::said_not_to_have_arrived(state, &from, Some(&head)) else { return Ok(None) };
     let lane = match waits.is_some() {
         true => follow::take_up(base, tx, nr, (&from, delivers.as_ref()), (now, month)).await?,
@@ -448,10 +450,10 @@ pub async fn as_closed(
     let Some(before) = one(tx, sql!("outbox_destination"), &[&id]).await? else { return Ok(false) };
     let Some(idle) = one(tx, sql!("lane_free"), &[&lane(&before)?]).await? else { return Ok(false) };
     let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(false) };
-    if row.state == "sent" || row.lane != lane(&before)? {
+    if row.state == RowState::Sent || row.lane != lane(&before)? {
         return Ok(false);
     }
-    if decide::is_held(&row.state) {
+    if row.state.is_held() {
         free(tx, nr, None).await?;
     }
     let (lane, fence) = (row.lane, get(&idle, 0)?);

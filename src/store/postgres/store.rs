@@ -14,8 +14,8 @@ use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::claims::{Claims, SpoolRead, SpoolWrite};
 use crate::store::contract::{
-    Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
-    Resumed, Scope, Stamp, Store, StoreError, UnderWay, View,
+    Breaker, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause, Resumed, Scope, Stamp,
+    Store, StoreError, UnderWay, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
@@ -23,6 +23,7 @@ use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::notes::Notes;
 use crate::store::orders::Orders;
+use crate::store::orders::{Command, CommandState};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Batch, Written};

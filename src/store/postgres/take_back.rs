@@ -30,6 +30,7 @@ use crate::store::sealing::due;
 use crate::store::sealing::prepare::Work;
 use crate::store::sealing::take_back::{SPOKEN_AGAINST, TakeBackWork};
 use crate::store::sealing::values::{Stored, micros};
+use crate::store::states::RowState;
 
 /// A row that goes.
 struct Going {
@@ -41,11 +42,11 @@ struct Going {
 }
 
 /// The rows of a request, each with what decides about it.
-async fn rows_of(on: &impl GenericClient, back: &TakeBackWork) -> Stored<Vec<(Going, Owed<'static>)>> {
+async fn rows_of(on: &impl GenericClient, back: &TakeBackWork) -> Stored<Vec<(Going, Owed)>> {
     let listed = rows(on, sql!("outbox_owed"), &[&back.cause]).await?;
-    let read = |r: &Row| -> Stored<(Going, Owed<'static>)> {
+    let read = |r: &Row| -> Stored<(Going, Owed)> {
         let owed = Owed {
-            state: decide::word(get(r, 5)?),
+            state: RowState::or_held(get(r, 5)?),
             unclear: get(r, 6)?,
             left: get(r, 7)?,
             unseen: get(r, 8)?,
@@ -175,8 +176,8 @@ async fn answer_of(base: &Base, who: &Reader, row: Uuid) -> Stored<Option<(Uuid,
     let client = base.db.get().await?;
     let found = pool::one(&client, sql!("outbox_one"), &[&row]).await?;
     let Some(r) = found else { return Ok(None) };
-    let (closed, state) = (lanes::closed_due(&r)?, get::<&str>(&r, 8)?);
-    if !decide::is_open(state) || !who.reads(&closed.partner, &closed.destination) {
+    let (closed, state) = (lanes::closed_due(&r)?, get::<RowState>(&r, 8)?);
+    if !state.is_open() || !who.reads(&closed.partner, &closed.destination) {
         return Ok(None);
     }
     let opened = base.keyring.open_one(&client, Owner::new("outbox", row), blob::closed(&r, 16)?).await;

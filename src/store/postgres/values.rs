@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::FromSql;
+use tokio_postgres::types::{FromSql, Type};
 
 use crate::store::contract::StoreError;
 use crate::store::sealing::values::Stored;
+use crate::store::states::{FollowState, RowState};
 use crate::store::trouble::Trouble;
 
 /// The text of a statement, kept in a file of its own.
@@ -17,6 +18,29 @@ macro_rules! sql {
     };
 }
 pub(crate) use sql;
+
+/// What the library says of a word that is no state: no word of it is told.
+type NoState = Box<dyn std::error::Error + Sync + Send>;
+
+impl<'a> FromSql<'a> for RowState {
+    fn from_sql(of: &Type, raw: &'a [u8]) -> Result<RowState, NoState> {
+        RowState::from_stored(<&str>::from_sql(of, raw)?).ok_or_else(|| "no state".into())
+    }
+
+    fn accepts(of: &Type) -> bool {
+        <&str as FromSql>::accepts(of)
+    }
+}
+
+impl<'a> FromSql<'a> for FollowState {
+    fn from_sql(of: &Type, raw: &'a [u8]) -> Result<FollowState, NoState> {
+        FollowState::from_stored(<&str>::from_sql(of, raw)?).ok_or_else(|| "no state".into())
+    }
+
+    fn accepts(of: &Type) -> bool {
+        <&str as FromSql>::accepts(of)
+    }
+}
 
 /// Whether a transaction is worth doing again.
 pub fn is_race(error: &StoreError, attempt: u32) -> bool {

@@ -15,6 +15,7 @@ use crate::store::sealing::ahead::Counted;
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::sealing::{due, follow};
+use crate::store::states::{FollowState, RowState};
 use crate::store::ways::{Ahead, Ways};
 
 /// So many contents are read at once.
@@ -56,7 +57,7 @@ async fn waiting_for_person(base: &Base, id: Uuid) -> Stored<Option<Due>> {
     let client = base.db.get().await?;
     let Some(r) = one(&client, sql!("outbox_one"), &[&id]).await? else { return Ok(None) };
     let (closed, state, followed) =
-        (lanes::closed_due(&r)?, get::<&str>(&r, 8)?, get::<Option<&str>>(&r, 24)?);
+        (lanes::closed_due(&r)?, get::<RowState>(&r, 8)?, get::<Option<FollowState>>(&r, 24)?);
     let opened = base.keyring.open_one(&client, Owner::new("outbox", id), blob::closed(&r, 16)?).await;
     let opened = due::readable(opened)?;
     if !follow::waits_for_person((state, followed), opened.as_ref())? {

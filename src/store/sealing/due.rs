@@ -17,6 +17,7 @@ use crate::store::sealing::content::{Opened, to_json};
 use crate::store::sealing::heads::{Letter, SealedHead, SendHead, SendNote};
 use crate::store::sealing::prepare::{SendWork, Work};
 use crate::store::sealing::values::{Stored, micros, time};
+use crate::store::states::{RowState, SendState};
 
 /// No lease lasts longer; one that ends later than that was given before the clock jumped back.
 pub const LONGEST_LEASE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
@@ -149,7 +150,7 @@ pub fn at_once(work: &Work, send: &SendWork) -> Option<Due> {
 }
 
 /// An outcome as rows keep it: state, doubt where it says something of it, note.
-pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
+pub fn settled(outcome: &Outcome) -> (RowState, Option<bool>, SendNote) {
     let (state, doubt) = state_after(outcome);
     let note = match outcome {
         Outcome::Sent { reference, evidence, .. } => SendNote {
@@ -231,7 +232,11 @@ pub fn onward_detail(onward: &Onward) -> Value {
 }
 
 /// What is audited of a settling, with its details; `None` where the state stays.
-pub fn audited(outcome: &Outcome, fence: i64, (before, after): (&str, &str)) -> Option<(String, Value)> {
+pub fn audited(
+    outcome: &Outcome,
+    fence: i64,
+    (before, after): (RowState, RowState),
+) -> Option<(String, Value)> {
     if let Outcome::Stays { .. } = outcome {
         return Some((STAYS.to_owned(), json!({ "fence": fence })));
     }
@@ -292,9 +297,9 @@ impl Item {
     }
 }
 
-/// How a row goes on of which a person says that it did not reach its receiver, by its state ([`decide::FAILED`] where it was not confirmed) and
-/// the destination that it is on; `None` where that is no word for a person to say.
-pub fn said_not_to_have_arrived(state: &str, from: &str, head: Option<&SendHead>) -> Option<Outcome> {
+/// How a row goes on of which a person says that it did not reach its receiver, by what it is for that person and the
+/// destination that it is on; `None` where that is no word for a person to say.
+pub fn said_not_to_have_arrived(state: SendState, from: &str, head: Option<&SendHead>) -> Option<Outcome> {
     let next = head.and_then(|head| head.next(from, false));
     let cause = "a person found out that it did not arrive".to_owned();
     Some(match (decide::said_not_arrived(state, next.is_some())?, next) {

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
-use crate::store::decide::{self, CONFIRMED, FAILED, Look};
+use crate::store::decide::{self, Look};
 use crate::store::follow::{ASK_RECEIVER, Followed, Found, Looked, TAKE_AWAY};
 use crate::store::lane::Onward;
 use crate::store::sealing::content::{Opened, to_json};
 use crate::store::sealing::due::{BY_A_PERSON, noted};
 use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::values::{Stored, micros, time};
+use crate::store::states::{FollowState, RowState};
 
 const KEPT: &str = "kept";
 const PROOF: &str = "proof";
@@ -109,10 +110,13 @@ pub fn held(opened: Option<&Opened>) -> Stored<bool> {
 }
 
 /// Whether a row waits for a person, by its state and that of what is followed of it.
-pub fn waits_for_person((state, followed): (&str, Option<&str>), opened: Option<&Opened>) -> Stored<bool> {
-    let sent = followed.filter(|_| state == "sent");
+pub fn waits_for_person(
+    (state, followed): (RowState, Option<FollowState>),
+    opened: Option<&Opened>,
+) -> Stored<bool> {
+    let sent = followed.filter(|_| state == RowState::Sent);
     let waits = sent.map(|followed| Ok(decide::waits_for_person(followed, held(opened)?).is_some()));
-    Ok(decide::is_held(state) || waits.transpose()?.unwrap_or(false))
+    Ok(state.is_held() || waits.transpose()?.unwrap_or(false))
 }
 
 /// The note of a row that was taken back and goes on by its next way, sealed with it.
@@ -135,7 +139,7 @@ pub fn look_of(looked: &Looked) -> Look {
 #[derive(Debug)]
 pub struct Ended {
     /// The state.
-    pub state: &'static str,
+    pub state: FollowState,
     /// The change that is audited.
     pub what: &'static str,
     /// Its details.
@@ -156,14 +160,14 @@ pub fn ended(looked: &Looked) -> Option<Ended> {
     match &looked.found {
         Found::Open { .. } | Found::Held { .. } | Found::Step { .. } | Found::TakenBack(_) => None,
         Found::Confirmed { evidence, proof } => Some(Ended {
-            state: CONFIRMED,
+            state: FollowState::Confirmed,
             what: "outbox.confirmed",
             detail,
             note: Note::Confirmed(evidence.clone()),
             proof: proof.clone(),
         }),
         Found::Failed { cause, next_step, proof } => Some(Ended {
-            state: FAILED,
+            state: FollowState::Failed,
             what: "outbox.failed",
             detail,
             note: Note::Failed(cause.clone(), next_step.clone()),
@@ -175,7 +179,7 @@ pub fn ended(looked: &Looked) -> Option<Ended> {
 /// How a person ends one that had failed.
 pub fn ended_by_person(detail: &Value) -> Ended {
     let (what, note) = ("outbox.arrived", Note::Confirmed(BY_A_PERSON.into()));
-    Ended { state: CONFIRMED, what, detail: detail.clone(), note, proof: Bytes::new() }
+    Ended { state: FollowState::Confirmed, what, detail: detail.clone(), note, proof: Bytes::new() }
 }
 
 impl Ended {

@@ -13,11 +13,12 @@ use crate::register::record::Registersatz;
 use crate::register::vorgang::Akte;
 use crate::seal::key::sha256;
 use crate::store::contract::{Backlog, ListedSend, StoreError, UnderWay};
-use crate::store::decide::{CONFIRMED, FAILED, FOLLOWED, is_open, waits_for_person};
+use crate::store::decide::waits_for_person;
 use crate::store::lane::Behind;
 use crate::store::sealing::content::{Opened, from_json};
 use crate::store::sealing::heads::{InboxNote, SealedReply, SendHead, SendNote};
 use crate::store::sealing::values::{Stored, codes, state, time};
+use crate::store::states::{FollowState, RowState, SendState};
 
 /// Refuses a dump of contents where they may be those of persons.
 pub fn may_dump(stage: Stage) -> Stored<()> {
@@ -159,7 +160,7 @@ pub fn by_code(joined: Vec<(String, u64)>) -> Vec<(String, u64)> {
 }
 
 /// Backlogs from rows of (destination, state, rows, attempts, oldest), sorted by destination.
-pub fn backlog(rows: Vec<(String, String, u64, u64, i64)>) -> Vec<Backlog> {
+pub fn backlog(rows: Vec<(String, RowState, u64, u64, i64)>) -> Vec<Backlog> {
     let mut backlog: Vec<Backlog> = Vec::new();
     for (destination, state, n, attempts, oldest) in rows {
         if backlog.last().is_none_or(|last| last.destination != destination) {
@@ -183,11 +184,11 @@ pub fn backlog(rows: Vec<(String, String, u64, u64, i64)>) -> Vec<Backlog> {
         }
         let Some(last) = backlog.last_mut() else { continue };
         last.attempts += attempts;
-        match state.as_str() {
-            "sent" => last.sent += n,
-            "parked" => last.parked += n,
-            "unclear" => last.unclear += n,
-            _ => {
+        match state {
+            RowState::Sent => last.sent += n,
+            RowState::Parked => last.parked += n,
+            RowState::Unclear => last.unclear += n,
+            RowState::Queued | RowState::Retrying => {
                 last.waiting += n;
                 last.oldest = Some(last.oldest.map_or(time(oldest), |o| o.min(time(oldest))));
             }
@@ -211,14 +212,13 @@ pub fn by_order(backlog: &mut [Backlog], rows: Vec<ByOrder>) {
 }
 
 /// Counts by destination what is or was followed, from rows of (destination, state, rows).
-pub fn count_followed(backlog: &mut [Backlog], rows: Vec<(String, String, u64)>) {
+pub fn count_followed(backlog: &mut [Backlog], rows: Vec<(String, FollowState, u64)>) {
     for (destination, state, n) in rows {
         let Some(of) = backlog.iter_mut().find(|one| one.destination == destination) else { continue };
-        match state.as_str() {
-            FOLLOWED => of.followed += n,
-            CONFIRMED => of.confirmed += n,
-            FAILED => of.failed += n,
-            _ => {}
+        match state {
+            FollowState::Open => of.followed += n,
+            FollowState::Confirmed => of.confirmed += n,
+            FollowState::Failed => of.failed += n,
         }
     }
 }
@@ -239,15 +239,19 @@ pub fn with_followed(mut open: Vec<UnderWay>, left: Vec<(String, u64, u64)>) -> 
 }
 
 /// A row of the outbox as it is shown, with its note and the state of what is or was followed of it.
-pub fn send(send: ListedSend, note: SendNote, followed: Option<&str>) -> ListedSend {
+pub fn send(send: ListedSend, note: SendNote, followed: Option<FollowState>) -> ListedSend {
     // Where it goes again nobody looks at what was.
-    let followed = followed.filter(|_| send.state == "sent");
+    let followed = followed.filter(|_| send.state == SendState::Sent);
     let waits = followed.and_then(|state| waits_for_person(state, note.not_back));
-    let state = waits.or(followed.filter(|state| *state != FOLLOWED)).map_or(send.state, str::to_owned);
+    let state = waits.unwrap_or(match followed {
+        Some(FollowState::Confirmed) => SendState::Confirmed,
+        Some(FollowState::Failed) => SendState::Failed,
+        Some(FollowState::Open) | None => send.state,
+    });
     ListedSend {
-        next_try: send.next_try.filter(|_| is_open(&state)),
-        next_look: send.next_look.filter(|_| followed == Some(FOLLOWED)),
-        confirmed: note.confirmed.filter(|_| state == CONFIRMED),
+        next_try: send.next_try.filter(|_| state.is_open()),
+        next_look: send.next_look.filter(|_| followed == Some(FollowState::Open)),
+        confirmed: note.confirmed.filter(|_| state == SendState::Confirmed),
         cause: note.cause,
         next_step: note.next_step,
         ways: note.ways,
@@ -258,7 +262,7 @@ pub fn send(send: ListedSend, note: SendNote, followed: Option<&str>) -> ListedS
 
 /// Of rows that may wait for a person those that do: of what is looked after only what cannot be taken back.
 pub fn held(sends: Vec<ListedSend>) -> Vec<ListedSend> {
-    sends.into_iter().filter(|send| send.state != "sent").collect()
+    sends.into_iter().filter(|send| send.state != SendState::Sent).collect()
 }
 
 /// A Vorgang as it stands in its row: id, owner, state, deadline.

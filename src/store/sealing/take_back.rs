@@ -60,13 +60,13 @@ impl TakeBackWork {
     }
 
     /// A row of the request, by its type.
-    pub fn owed<'a>(&self, message: &str, row: Owed<'a>) -> Owed<'a> {
+    pub fn owed(&self, message: &str, row: Owed) -> Owed {
         Owed { carries: self.beside.iter().all(|other| other != message), ..row }
     }
 
     /// Which rows of the request go; `None` where any of the answer may have left.
-    pub fn going<R>(&self, rows: Vec<(R, Owed<'_>)>) -> Option<Vec<R>> {
-        let owed: Vec<Owed<'_>> = rows.iter().map(|(_, owed)| *owed).collect();
+    pub fn going<R>(&self, rows: Vec<(R, Owed)>) -> Option<Vec<R>> {
+        let owed: Vec<Owed> = rows.iter().map(|(_, owed)| *owed).collect();
         let places = match self.then {
             Then::Anew => decide::taken_back(&owed),
             Then::Over => decide::withdrawn(&owed),

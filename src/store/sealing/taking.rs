@@ -8,6 +8,7 @@ use crate::store::lane::{Lane, Take};
 use crate::store::sealing::due::{LONGEST_LEASE, at_once};
 use crate::store::sealing::prepare::{SendWork, Work};
 use crate::store::sealing::values::{later, micros};
+use crate::store::states::RowState;
 
 /// The fence of the first lease of a lane.
 const FIRST: i64 = 1;
@@ -63,7 +64,7 @@ impl<'a> Taking<'a> {
     /// A row was put in a lane: its process gets it if the lane is leased to it and the row can leave now.
     pub fn put(&mut self, lane: i64, work: &Work, send: &SendWork) {
         let Some(taken) = self.lanes.iter_mut().rev().find(|taken| taken.lane.id == lane) else { return };
-        let head = Head { state: "queued", free: send.after.is_none(), not_before: send.not_before };
+        let head = Head { state: RowState::Queued, free: send.after.is_none(), not_before: send.not_before };
         let room = taken.lane.heads.len() < self.take.heads.max(1);
         match at_once(work, send).filter(|_| !taken.closed && room && head.may_leave(micros(work.now))) {
             Some(due) => taken.lane.heads.push(due),

@@ -15,6 +15,7 @@ use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::lanes::{self, OutRow};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::Scene;
+use crate::store::states::RowState;
 
 /// What a row hangs on that is added: the message, or, where that is gone, the repeat.
 struct Hung {
@@ -34,7 +35,7 @@ pub fn answer(
     now: Timestamp,
 ) -> Stored<bool> {
     match lanes::out_row(scene, answer.id)? {
-        Some(row) if row.state == "sent" => again(scene, row, answer, repeat, now).map(|()| true),
+        Some(row) if row.state == RowState::Sent => again(scene, row, answer, repeat, now).map(|()| true),
         Some(_) => Ok(false),
         None => added(scene, first, answer, repeat, now).map(|()| true),
     }

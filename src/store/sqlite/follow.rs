@@ -25,6 +25,7 @@ use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{commit, house};
+use crate::store::states::{FollowState, SendState};
 
 /// Lays down that a row that is settled as sent is followed; without content there is nothing to look by.
 pub fn lay(scene: &Scene<'_>, id: Uuid, row: &OutRow, follow: &Follow, now: Timestamp) -> Stored<()> {
@@ -75,7 +76,7 @@ fn next(connection: &Connection) -> Stored<Option<Timestamp>> {
     get.query_row([], |r| r.get::<_, Option<i64>>(0)).map(|due| due.map(time)).map_err(trouble)
 }
 
-fn stands(scene: &Scene<'_>, row: i64) -> Stored<Option<(String, Look)>> {
+fn stands(scene: &Scene<'_>, row: i64) -> Stored<Option<(FollowState, Look)>> {
     let mut get = scene.connection.prepare_cached(sql!("follow_get")).map_err(trouble)?;
     get.query_row([row], |r| Ok((r.get(0)?, Look { since: r.get(1)?, looks: r.get(2)? })))
         .optional()
@@ -85,7 +86,7 @@ fn stands(scene: &Scene<'_>, row: i64) -> Stored<Option<(String, Look)>> {
 fn settle(scene: &mut Scene<'_>, looked: &Looked) -> Stored<bool> {
     let Some(row) = out_row(scene, looked.row)? else { return Ok(false) };
     let stands = stands(scene, row.row)?;
-    if !decide::look_settles(look_of(looked), stands.as_ref().map(|(state, look)| (state.as_str(), *look))) {
+    if !decide::look_settles(look_of(looked), stands) {
         return Ok(false);
     }
     match (&looked.found, ended(looked)) {
@@ -140,10 +141,10 @@ fn delivered_no_more(scene: &mut Scene<'_>, vorgang: Option<&Tag>, now: Timestam
 }
 
 /// What a row that was sent waits for a person as: it was not confirmed, or cannot be taken back.
-pub fn waits(scene: &Scene<'_>, id: Uuid, row: &OutRow) -> Stored<Option<&'static str>> {
+pub fn waits(scene: &Scene<'_>, id: Uuid, row: &OutRow) -> Stored<Option<SendState>> {
     let Some((state, _)) = stands(scene, row.row)? else { return Ok(None) };
     let held = sealed::held(content(scene, id, row.sealed)?.as_ref())?;
-    Ok(decide::waits_for_person(&state, held))
+    Ok(decide::waits_for_person(state, held))
 }
 
 /// A row that failed to be confirmed, or cannot be taken back, is one to be sent again, in a lane of its own, which is still to be armed: nobody looks after it any more,

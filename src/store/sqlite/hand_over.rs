@@ -9,6 +9,7 @@ use crate::store::sealing::values::{Stored, micros};
 use crate::store::sqlite::lanes::{self, OutRow};
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
+use crate::store::states::RowState;
 
 /// Hands over what one entry says.
 pub fn all(scene: &mut Scene<'_>, work: &Work) -> Stored<()> {
@@ -19,7 +20,7 @@ fn one(scene: &mut Scene<'_>, work: &Work, over: &HandOverWork) -> Stored<()> {
     let now = micros(work.now);
     let mut found = Vec::new();
     for (id, row) in rows(scene, over)? {
-        if row.state == "sent" && over.rows.contains(&id) {
+        if row.state == RowState::Sent && over.rows.contains(&id) {
             scene.run(sql!("follow_forget"), [row.row])?;
             continue;
         }
@@ -35,7 +36,7 @@ fn one(scene: &mut Scene<'_>, work: &Work, over: &HandOverWork) -> Stored<()> {
     let (lane, _) = lanes::lane_for(scene, Some(&over.lane), &over.destination, None, || None)?;
     let mut left: Vec<i64> = Vec::new();
     for (id, row) in &found {
-        if row.state == "sent" {
+        if row.state == RowState::Sent {
             // What its far end said of it was of the addressee before.
             scene.run(sql!("follow_forget"), [row.row])?;
         }

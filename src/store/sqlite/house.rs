@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::envelope::Stage;
 use crate::seal::index::Tag;
 use crate::seal::key::Place;
-use crate::store::contract::{Breaker, Command, CommandState, Pause, View};
+use crate::store::contract::{Breaker, Pause, View};
+use crate::store::orders::{Command, CommandState, Order};
 use crate::store::sealing::content::{from_json, to_json};
 use crate::store::sealing::house::{self as words, Words, command_place, own_stamp, pause_place};
 use crate::store::sealing::values::{Stored, limit, micros, sealing, time};
@@ -202,18 +203,15 @@ pub fn set_pause(
 /// Writes a command, audited.
 pub fn post_command(scene: &mut Scene<'_>, stage: Stage, command: &Command) -> Stored<()> {
     let house = scene.keyring.house(scene.connection)?;
-    let words = Words {
-        person: command.person.clone(),
-        reason: command.reason.clone(),
-        arguments: command.arguments.clone(),
-    };
+    let (what, arguments) = command.order.stored();
+    let words = Words { person: command.person.clone(), reason: command.reason.clone(), arguments };
     let sealed = house.key.seal(&command_place(command.id), &to_json(&words)?).map_err(sealing)?;
-    let values = params![command.id, command.what, micros(command.at), sealed];
+    let values = params![command.id, what, micros(command.at), sealed];
     if scene.run(sql!("command_add"), values)? == 0 {
         return Ok(());
     }
     let stamp = scene.stamp(&own_stamp(stage, &house.id, &command.person))?;
-    let what = format!("command.{}", command.what);
+    let what = format!("command.{what}");
     audit::write(
         scene,
         &Change {
@@ -241,8 +239,7 @@ pub fn take_commands(scene: &mut Scene<'_>, most: usize) -> Stored<Vec<Command>>
         let words = open_words(scene.connection, scene.keyring, &command_place(id), &sealed)?;
         commands.push(Command {
             id,
-            what,
-            arguments: words.arguments,
+            order: Order::read(&what, &words.arguments),
             person: words.person,
             reason: words.reason,
             at: time(at),
@@ -253,11 +250,7 @@ pub fn take_commands(scene: &mut Scene<'_>, most: usize) -> Stored<Vec<Command>>
 
 /// Ends a command.
 pub fn end_command(scene: &Scene<'_>, id: Uuid, state: &CommandState) -> Stored<()> {
-    let (state, said) = match state {
-        CommandState::Waiting => ("waiting", ""),
-        CommandState::Done(said) => ("done", said.as_str()),
-        CommandState::Refused(said) => ("refused", said.as_str()),
-    };
+    let (state, said) = state.stored();
     scene.run(sql!("command_end"), params![id, state, said]).map(drop)
 }
 
@@ -266,9 +259,5 @@ pub fn command_state(connection: &Connection, id: Uuid) -> Stored<Option<Command
     let mut get = connection.prepare_cached(sql!("command_state")).map_err(trouble)?;
     let found: Option<(String, String)> =
         get.query_row([id], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(trouble)?;
-    Ok(found.map(|(state, said)| match state.as_str() {
-        "done" => CommandState::Done(said),
-        "refused" => CommandState::Refused(said),
-        _ => CommandState::Waiting,
-    }))
+    Ok(found.map(|(state, said)| CommandState::read(&state, said)))
 }

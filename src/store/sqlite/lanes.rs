@@ -26,6 +26,7 @@ use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::read::stamp_of;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
+use crate::store::states::RowState;
 
 /// A leased lane, still sealed.
 #[derive(Debug)]
@@ -72,9 +73,10 @@ pub fn arm(scene: &Scene<'_>, lane: i64, at: i64, anew: bool) -> Stored<()> {
     let mut head = scene.connection.prepare_cached(sql!("outbox_head")).map_err(trouble)?;
     let head: Option<(String, bool, Option<i64>)> =
         head.query_row([lane], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional().map_err(trouble)?;
-    let head = head.as_ref().map(|(state, free, not_before)| {
-        let (free, not_before) = (*free, *not_before);
-        Head { state, free, not_before }
+    let head = head.as_ref().map(|(state, free, not_before)| Head {
+        state: RowState::or_held(state),
+        free: *free,
+        not_before: *not_before,
     });
     let (next, held) = match decide::arm(head, next, leased, at, anew) {
         Armed::Gone => {
@@ -180,7 +182,8 @@ fn lease(
         while let Some(r) = rows.next().map_err(trouble)? {
             let state: String = r.get(8).map_err(trouble)?;
             let (free, not_before) = (r.get(13).map_err(trouble)?, r.get(16).map_err(trouble)?);
-            if !(Head { state: &state, free, not_before }).may_leave(micros(want.now)) {
+            let state = RowState::or_held(&state);
+            if !(Head { state, free, not_before }).may_leave(micros(want.now)) {
                 break;
             }
             let due = due_of(r).map_err(trouble)?;
@@ -274,7 +277,7 @@ pub struct OutRow {
     stamp: i64,
     traceparent: String,
     /// Its state.
-    pub state: String,
+    pub state: RowState,
     /// Its content.
     pub sealed: i64,
 }
@@ -299,7 +302,7 @@ pub fn out_row(scene: &Scene<'_>, id: Uuid) -> Stored<Option<OutRow>> {
 /// A row that whoever holds a lane may settle; `None` when the fence is stale or the row is not this lane's to settle.
 fn to_settle(scene: &Scene<'_>, holder: Holder, id: Uuid) -> Stored<Option<OutRow>> {
     let fence = fence_of(scene, holder.lane)?;
-    Ok(out_row(scene, id)?.filter(|row| decide::settles(holder, fence, row.lane, &row.state)))
+    Ok(out_row(scene, id)?.filter(|row| decide::settles(holder, fence, row.lane, row.state)))
 }
 
 /// Settles one row; `false` when the fence is stale or the row is not this lane's to settle.
@@ -324,7 +327,7 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
         Outcome::Later { at, .. } => arm(scene, row.lane, micros(*at), true)?,
         _ => arm(scene, row.lane, now, true)?,
     }
-    if state == "sent" {
+    if state == RowState::Sent {
         if let Some(vorgang) = &settle.delivers
             && scene.run(sql!("vorgang_delivered"), params![vorgang, now])? > 0
         {
@@ -341,7 +344,7 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
             arm(scene, lane, now, false)?;
         }
     }
-    if let Some((what, detail)) = due::audited(&settle.outcome, settle.fence, (&row.state, state)) {
+    if let Some((what, detail)) = due::audited(&settle.outcome, settle.fence, (row.state, state)) {
         change(scene, &row, settle.row, settle.now, &what, &detail)?;
     }
     Ok(true)
@@ -428,7 +431,7 @@ pub fn change(
 /// when it is sent again, by a way that may have a time of its own.
 fn freed(scene: &Scene<'_>, id: Uuid, sent_at: Option<Timestamp>) -> Stored<Option<Option<OutRow>>> {
     let Some(row) = out_row(scene, id)? else { return Ok(None) };
-    if !decide::is_held(&row.state) {
+    if !row.state.is_held() {
         return Ok(Some(None));
     }
     let until = match sent_at {
@@ -459,7 +462,7 @@ pub fn arrived(
     now: Timestamp,
 ) -> Stored<Option<bool>> {
     let Some(found) = out_row(scene, id)? else { return Ok(None) };
-    if found.state == "sent" {
+    if found.state == RowState::Sent {
         return follow::arrived(scene, id, &found, detail, now).map(Some);
     }
     let Some(row) = freed(scene, id, None)? else { return Ok(None) };
@@ -482,7 +485,7 @@ pub fn not_arrived(
     now: Timestamp,
 ) -> Stored<Option<Undelivered>> {
     let Some(row) = out_row(scene, id)? else { return Ok(None) };
-    let waits = if row.state == "sent" { follow::waits(scene, id, &row)? } else { None };
+    let waits = if row.state == RowState::Sent { follow::waits(scene, id, &row)? } else { None };
     let head =
         due::head(Opened::read(scene.connection, scene.keyring, row.sealed, Owner::new("outbox", id)))?;
     let from = destination(scene, &row)?;
@@ -490,7 +493,7 @@ pub fn not_arrived(
     if from != way {
         return Ok(None);
     }
-    let state = waits.unwrap_or(row.state.as_str());
+    let state = waits.unwrap_or(row.state.into());
     let outcome = due::said_not_to_have_arrived(state, &from, head.as_ref());
     // Without content nothing can be sent again.
     let (Some(outcome), Some(head)) = (outcome, head) else { return Ok(None) };

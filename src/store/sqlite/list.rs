@@ -22,6 +22,7 @@ use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::waiting;
 use crate::store::sqlite::writer::Scene;
+use crate::store::states::{FollowState, RowState};
 use crate::telemetry::parts::Turn;
 
 /// A row of the list, still sealed.
@@ -176,7 +177,7 @@ fn sends(
     sql: &str,
     values: impl rusqlite::Params,
 ) -> Stored<Vec<ListedSend>> {
-    let rows: Vec<(ListedSend, i64, Option<String>)> = {
+    let rows: Vec<(ListedSend, i64, Option<FollowState>)> = {
         let mut list = connection.prepare_cached(sql).map_err(trouble)?;
         list.query_map(values, |r| {
             let send = ListedSend {
@@ -184,7 +185,7 @@ fn sends(
                 cause_id: uuid(r.get(2)?)?,
                 destination: r.get(3)?,
                 message: r.get(4)?,
-                state: r.get(5)?,
+                state: r.get::<_, RowState>(5)?.into(),
                 attempts: u32::try_from(r.get::<_, i64>(6)?).unwrap_or(u32::MAX),
                 queued: time(r.get(7)?),
                 next_try: r.get::<_, Option<i64>>(8)?.map(time),
@@ -202,7 +203,7 @@ fn sends(
     rows.into_iter()
         .map(|(send, sealed, followed)| {
             let note: SendNote = note(connection, keyring, sealed, Owner::new("outbox", send.id))?;
-            Ok(shown::send(send, note, followed.as_deref()))
+            Ok(shown::send(send, note, followed))
         })
         .collect()
 }
@@ -308,7 +309,7 @@ fn backlog(
     mandant: Option<&str>,
     partner: Option<&str>,
 ) -> Stored<Vec<Backlog>> {
-    let rows: Vec<(String, String, u64, u64, i64)> = {
+    let rows: Vec<(String, RowState, u64, u64, i64)> = {
         let mut list = connection.prepare_cached(sql!("figures_backlog")).map_err(trouble)?;
         list.query_map([mandant, partner], |r| {
             Ok((r.get(0)?, r.get(1)?, count(r.get(2)?), count(r.get(3)?), r.get(4)?))
@@ -317,7 +318,7 @@ fn backlog(
         .map_err(trouble)?
     };
     let mut backlog = shown::backlog(rows);
-    let followed: Vec<(String, String, u64)> = {
+    let followed: Vec<(String, FollowState, u64)> = {
         let mut list = connection.prepare_cached(sql!("figures_followed")).map_err(trouble)?;
         list.query_map([mandant, partner], |r| Ok((r.get(0)?, r.get(1)?, count(r.get(2)?))))
             .and_then(Iterator::collect)

@@ -23,11 +23,12 @@ use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{house, lanes};
+use crate::store::states::RowState;
 
 /// A row of a mailbox as it stands.
 struct Found {
     lane: i64,
-    state: String,
+    state: RowState,
     destination: String,
     attempts: i64,
     sealed: i64,
@@ -64,7 +65,7 @@ fn find(connection: &Connection, who: &Reader, id: Uuid, now: Timestamp) -> Stor
 
 fn lain(connection: &Connection, who: &Reader, id: Uuid, now: Timestamp) -> Stored<Option<Lain>> {
     let Some(found) = find(connection, who, id, now)? else { return Ok(None) };
-    let open = decide::is_open(&found.state);
+    let open = found.state.is_open();
     if open && !found.may_leave {
         return Ok(None);
     }
@@ -75,7 +76,7 @@ fn lain(connection: &Connection, who: &Reader, id: Uuid, now: Timestamp) -> Stor
             queued: time(r.get(1)?),
             test: r.get(2)?,
             open,
-            closed: found.state == "sent",
+            closed: found.state == RowState::Sent,
         })
     };
     get.query_row(params![id, who.partner], read).optional().map_err(trouble)
@@ -92,7 +93,7 @@ fn hand_out(scene: &Scene<'_>, who: &Reader, ask: &Ask) -> Stored<Taken> {
     lanes::end_leases(scene, Some(ask.now))?;
     let not = |handed| Ok(Taken::Not(handed));
     let Some(found) = find(scene.connection, who, ask.id, ask.now)? else { return not(Handed::Unknown) };
-    let (true, true, Some(fence)) = (decide::is_open(&found.state), found.may_leave, found.fence) else {
+    let (true, true, Some(fence)) = (found.state.is_open(), found.may_leave, found.fence) else {
         return not(Handed::Unknown);
     };
     if !found.first {
@@ -140,17 +141,16 @@ fn end(
     };
     let holder = Holder { lane: ticket.lane, fence: ticket.fence };
     let fence = found.fence.filter(|_| found.lane == ticket.lane);
-    if !decide::is_open(&found.state) {
+    if !found.state.is_open() {
         let owner = Owner::new("outbox", ticket.row);
         let noted = noted(scene.connection, scene.keyring, found.sealed, owner)?;
-        let before =
-            decide::ended_before(&outcome, &found.state, noted.reference.as_deref(), (holder, fence));
+        let before = decide::ended_before(&outcome, found.state, noted.reference.as_deref(), (holder, fence));
         if before {
             return Ok(Ended::Again);
         }
         let last = fence.is_some_and(|stands| decide::last_hand_out(ticket.fence, stands));
         let fits = matches!(outcome, Outcome::Sent { .. }) && last;
-        let Some(late) = decide::closed_late(&found.state, fits, noted.said) else { return Ok(Ended::Stale) };
+        let Some(late) = decide::closed_late(found.state, fits, noted.said) else { return Ok(Ended::Stale) };
         return closed_late(scene, ticket, late, (found, outcome), now);
     }
     if decide::taken_meanwhile(&outcome, (ticket.fence, fence), found.first && found.doubted) {
@@ -238,7 +238,7 @@ fn elsewhere(
 fn after_all(scene: &mut Scene<'_>, who: &Reader, ticket: Ticket, now: Timestamp) -> Stored<Ended> {
     let id = ticket.row;
     let Some(row) = lanes::out_row(scene, id)? else { return Ok(Ended::Unknown) };
-    let stopped = row.state != "sent" && settle_as_closed(scene, ticket, &row, now)?;
+    let stopped = row.state != RowState::Sent && settle_as_closed(scene, ticket, &row, now)?;
     let Some(opened) = lanes::content(scene, id, row.sealed)? else { return Ok(Ended::Unknown) };
     let Some((destination, note)) = due::taken_after_all(&opened, who, now)? else { return Ok(Ended::Again) };
     scene.run(sql!("sealed_note"), params![row.sealed, note])?;
@@ -253,7 +253,7 @@ fn settle_as_closed(scene: &mut Scene<'_>, ticket: Ticket, row: &OutRow, now: Ti
         get.query_row([row.lane], |r| r.get(0)).optional().map_err(trouble)?
     };
     let Some(fence) = fence else { return Ok(false) };
-    if decide::is_held(&row.state) {
+    if row.state.is_held() {
         lanes::free(scene, row, None)?;
     }
     let delivers = head_of(scene.connection, scene.keyring, row.sealed, ticket.row)?

@@ -15,14 +15,15 @@ use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::claims::{Claims, SpoolRead, SpoolWrite};
 use crate::store::contract::{
-    Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
-    Resumed, Scope, Stamp, Store, StoreError, UnderWay, View,
+    Breaker, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause, Resumed, Scope, Stamp,
+    Store, StoreError, UnderWay, View,
 };
 use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
 use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::notes::Notes;
 use crate::store::orders::Orders;
+use crate::store::orders::{Command, CommandState};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::due::does_not_open;
 use crate::store::sealing::keys::{HOUSE, MandantKey};

@@ -26,6 +26,7 @@ use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{lanes, register, retention_rows, waiting};
+use crate::store::states::RowState;
 
 /// A row that goes.
 struct Going {
@@ -38,7 +39,7 @@ struct Going {
 }
 
 /// The rows of a request, each with what decides about it.
-fn rows(connection: &Connection, back: &TakeBackWork) -> Stored<Vec<(Going, Owed<'static>)>> {
+fn rows(connection: &Connection, back: &TakeBackWork) -> Stored<Vec<(Going, Owed)>> {
     let mut list = connection.prepare_cached(sql!("outbox_owed")).map_err(trouble)?;
     let mut rows = Vec::new();
     let mut found = list.query([back.cause]).map_err(trouble)?;
@@ -46,7 +47,7 @@ fn rows(connection: &Connection, back: &TakeBackWork) -> Stored<Vec<(Going, Owed
         let (message, state): (String, String) = (r.get(12).map_err(trouble)?, r.get(6).map_err(trouble)?);
         let flag = |column: usize| r.get::<_, bool>(column).map_err(trouble);
         let owed = Owed {
-            state: decide::word(&state),
+            state: RowState::or_held(&state),
             unclear: flag(7)?,
             left: flag(8)?,
             unseen: flag(9)?,
@@ -157,9 +158,9 @@ fn answer_of(
 ) -> Stored<Option<(Uuid, Tag)>> {
     let mut get = connection.prepare_cached(sql!("outbox_one")).map_err(trouble)?;
     let read = |r: &rusqlite::Row<'_>| Ok((lanes::due_of(r)?, r.get(8)?));
-    let found: Option<(ClosedDue, String)> = get.query_row([row], read).optional().map_err(trouble)?;
+    let found: Option<(ClosedDue, RowState)> = get.query_row([row], read).optional().map_err(trouble)?;
     let of_reader = |closed: &ClosedDue| who.reads(&closed.partner, &closed.destination);
-    let found = found.filter(|(closed, state)| decide::is_open(state) && of_reader(closed));
+    let found = found.filter(|(closed, state)| state.is_open() && of_reader(closed));
     let Some((closed, _)) = found else { return Ok(None) };
     let head = due::head(Opened::read(connection, keyring, closed.sealed, Owner::new("outbox", row)))?;
     Ok(head.and_then(|head| head.delivers()).map(|vorgang| (closed.cause, vorgang)))

@@ -1,10 +1,11 @@
 //! How ids stand in rows and what SQLite's errors mean. Never shows a value of a row in an error.
 
 use rusqlite::ErrorCode;
-use rusqlite::types::Type;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
+use crate::store::states::{FollowState, RowState};
 use crate::store::trouble::Trouble;
 
 /// The text of a statement, kept in a file of its own.
@@ -14,6 +15,30 @@ macro_rules! sql {
     };
 }
 pub(crate) use sql;
+
+impl FromSql for RowState {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<RowState> {
+        RowState::from_stored(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for RowState {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_str().into())
+    }
+}
+
+impl FromSql for FollowState {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<FollowState> {
+        FollowState::from_stored(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for FollowState {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_str().into())
+    }
+}
 
 /// An id from its octets.
 pub fn uuid(octets: Vec<u8>) -> rusqlite::Result<Uuid> {

@@ -17,6 +17,7 @@ use crate::store::sqlite::read::stamp_of;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
+use crate::store::states::{FollowState, RowState};
 use crate::store::ways::{Ahead, Ways};
 
 fn ahead(connection: &Connection, keyring: &Keyring) -> Stored<Vec<Ahead>> {
@@ -36,10 +37,11 @@ fn ahead(connection: &Connection, keyring: &Keyring) -> Stored<Vec<Ahead>> {
 fn waiting_for_person(connection: &Connection, keyring: &Keyring, id: Uuid) -> Stored<Option<Due>> {
     let mut get = connection.prepare_cached(sql!("outbox_one")).map_err(trouble)?;
     let read = |r: &rusqlite::Row<'_>| Ok((lanes::due_of(r)?, r.get(8)?, r.get(18)?));
-    let found: Option<(_, String, Option<String>)> = get.query_row([id], read).optional().map_err(trouble)?;
+    let found: Option<(_, RowState, Option<FollowState>)> =
+        get.query_row([id], read).optional().map_err(trouble)?;
     let Some((closed, state, followed)) = found else { return Ok(None) };
     let opened = due::readable(Opened::read(connection, keyring, closed.sealed, Owner::new("outbox", id)))?;
-    if !follow::waits_for_person((&state, followed.as_deref()), opened.as_ref())? {
+    if !follow::waits_for_person((state, followed), opened.as_ref())? {
         return Ok(None);
     }
     let stamp = stamp_of(connection, closed.stamp)?;

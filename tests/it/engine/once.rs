@@ -138,7 +138,7 @@ async fn an_answer_that_is_still_on_its_way_is_not_queued_twice() {
     for _ in 0..3 {
         assert!(deliver(&engine, rig.by_tray("file-1", body.clone())).await.again);
     }
-    assert_eq!(rig.send_of(first.id, TRAY).await.state, "retrying");
+    assert_eq!(rig.send_of(first.id, TRAY).await.state.as_str(), "retrying");
     rig.clock.move_to(super::rig::start_of_time() + jiff::SignedDuration::from_secs(60));
     rig.until_send(first.id, TRAY, "sent").await;
     assert_eq!((tray.attempts(), tray.taken()), (2, 1));

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::Inbound;
-use drehscheibe::store::contract::{Command, CommandState, Pause, Scope};
+use drehscheibe::store::contract::{Pause, Scope};
+use drehscheibe::store::orders::{Command, CommandState, Order};
 use drehscheibe::transport::memory::MemoryBus;
 use drehscheibe::transport::port::{Intake, SendError};
 use jiff::SignedDuration;
@@ -210,13 +211,12 @@ async fn what_nobody_can_look_up_waits_for_a_person_and_holds_its_lane() {
     let second = deliver(&engine, rig.envelope(&wish(1, 2))).await.id;
     rig.until_send(second, WOHNGELD, "sent").await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(rig.send_of(second, NORD).await.state, "queued", "the lane is held");
+    assert_eq!(rig.send_of(second, NORD).await.state.as_str(), "queued", "the lane is held");
     assert_eq!(nord.attempts(), 1);
     // The person has asked the receiver; the same question cannot hold it up again.
     let command = |what: &str, row: Uuid, reason: &str| Command {
         id: Uuid::now_v7(),
-        what: what.to_owned(),
-        arguments: format!(r#"{{"id":"{row}"}}"#),
+        order: Order::read(what, &format!(r#"{{"id":"{row}"}}"#)),
         person: "os:rita".to_owned(),
         reason: reason.to_owned(),
         at: rig.clock.now(),

@@ -8,7 +8,7 @@ use drehscheibe::clock::{Clock, daily_in_berlin, in_berlin};
 use drehscheibe::engine::start::Engine;
 use drehscheibe::envelope::Inbound;
 use drehscheibe::register::fristen::{Fristen, Klasse};
-use drehscheibe::store::contract::{Command, CommandState};
+use drehscheibe::store::orders::{Command, CommandState, Order};
 use drehscheibe::store::retention::Stichtag;
 use drehscheibe::telemetry::metric;
 use jiff::{SignedDuration, Timestamp};
@@ -101,8 +101,7 @@ async fn a_child_of_age_goes_on_its_birthday_and_a_person_may_order_the_run() {
     let id = Uuid::now_v7();
     let command = Command {
         id,
-        what: "retention".to_owned(),
-        arguments: "{}".to_owned(),
+        order: Order::read("retention", "{}"),
         person: "os:rita (unverified)".to_owned(),
         reason: "Prüfung".to_owned(),
         at: rig.clock.now(),
@@ -133,8 +132,7 @@ async fn a_clock_that_leapt_removes_nothing_until_a_person_orders_it() {
     assert_eq!(noted(&rig).await, Some(long_ago), "no run was made");
     let command = Command {
         id: Uuid::now_v7(),
-        what: "retention".to_owned(),
-        arguments: "{}".to_owned(),
+        order: Order::read("retention", "{}"),
         person: "os:rita (unverified)".to_owned(),
         reason: "Uhr geprüft".to_owned(),
         at: rig.clock.now(),

@@ -20,6 +20,7 @@ use drehscheibe::message::Message;
 use drehscheibe::pipeline::step::{Bench, Flow, Step, Trouble};
 use drehscheibe::plan::{Patience, Plan, PlanSet, Planned};
 use drehscheibe::store::contract::*;
+use drehscheibe::store::orders::{Command, CommandState};
 use drehscheibe::store::sqlite;
 use drehscheibe::store::sqlite::store::SqliteStore;
 use drehscheibe::transport::ids::sha256_hex;
@@ -308,7 +309,7 @@ impl Rig {
     pub async fn until_send(&self, id: Uuid, destination: &str, state: &str) -> ListedSend {
         for _ in 0..4_000 {
             let send = self.send_of(id, destination).await;
-            if send.state == state {
+            if send.state.as_str() == state {
                 return send;
             }
             tokio::time::sleep(Duration::from_millis(15)).await;

@@ -192,7 +192,7 @@ impl Played {
         let filter = Filter { id: Some(id), ..Filter::default() };
         let shown = self.world.house.store.list(&Scope::Operator, filter).await.unwrap().remove(0);
         let send = shown.sends.into_iter().find(|send| send.destination == MAILBOXES).unwrap();
-        (send.state, send.attempts)
+        (send.state.to_string(), send.attempts)
     }
 
     /// Waits until what the request sends to her is on this way.

@@ -137,7 +137,7 @@ async fn a_busy_store_makes_sources_wait_and_dispatch_recovers_by_itself() {
     troubled.no_claim.store(false, Ordering::SeqCst);
     nord.has(1).await;
     wohngeld.has(1).await;
-    assert_eq!(rig.send_of(id, NORD).await.state, "queued", "it left, but that is not written yet");
+    assert_eq!(rig.send_of(id, NORD).await.state.as_str(), "queued", "it left, but that is not written yet");
     troubled.no_settle.store(false, Ordering::SeqCst);
     rig.until_send(id, NORD, "sent").await;
     rig.until_send(id, WOHNGELD, "sent").await;

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use drehscheibe::store::audit::{
     Audits, Link, Lost, Recorded, Retrieved, Strand, Told, Turn, Viewing, Window,
 };
-use drehscheibe::store::contract::{Command, CommandState, StoreError};
+use drehscheibe::store::contract::StoreError;
 use drehscheibe::store::notes::Notes;
 use drehscheibe::store::orders::Orders;
+use drehscheibe::store::orders::{Command, CommandState};
 use jiff::Timestamp;
 use uuid::Uuid;
 

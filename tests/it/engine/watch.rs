@@ -113,7 +113,7 @@ async fn a_lane_that_panics_gives_its_room_back_and_is_taken_up_again() {
     until("it was tried", 60, || nord.attempts() >= 1).await;
     until("its room is free", 60, || engine.core.hands.under_way(NORD) == 0).await;
     *troubled.breaks.lock().unwrap() = None;
-    assert_eq!(rig.send_of(first.id, NORD).await.state, "queued");
+    assert_eq!(rig.send_of(first.id, NORD).await.state.as_str(), "queued");
     rig.until_send(first.id, NORD, "sent").await;
     assert_eq!(engine.core.broken.part(), None);
     assert!(troubled.found.load(Ordering::SeqCst) > 0);

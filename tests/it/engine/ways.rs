@@ -13,9 +13,10 @@ use drehscheibe::effects::{Outgoing, Way};
 use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::envelope::Envelope;
 use drehscheibe::pipeline::step::Flow;
-use drehscheibe::store::contract::{Command, CommandState, ListedSend};
+use drehscheibe::store::contract::ListedSend;
 use drehscheibe::store::lane::Outcome;
 use drehscheibe::store::mailbox::{Ask, Handed, Reader};
+use drehscheibe::store::orders::{Command, CommandState, Order};
 use drehscheibe::transport::port::{
     After, Attempt, Destination, Follow, Followed, Receipt, SendError, Withdrawal,
 };
@@ -82,7 +83,7 @@ async fn ends(rig: &Rig, id: Uuid, to: &str, state: &str) -> ListedSend {
         let mut sends = rig.show(id).await.sends;
         assert_eq!(sends.len(), 1);
         let send = sends.remove(0);
-        if send.destination == to && send.state == state {
+        if send.destination == to && send.state.as_str() == state {
             return send;
         }
         tokio::time::sleep(Duration::from_millis(15)).await;
@@ -280,7 +281,7 @@ async fn what_cannot_be_taken_back_says_why_until_it_can() {
     let (part, why) = failing().unwrap();
     assert!(part.ends_with(NORD) && why.ends_with("cannot be taken back: no right"), "{part} {why}");
     let shown = rig.show(verdict.id).await.sends.remove(0);
-    assert_eq!((&*shown.state, shown.cause), ("not-taken-back", Some(why.clone())));
+    assert_eq!((shown.state.as_str(), shown.cause), ("not-taken-back", Some(why.clone())));
     let backlog = rig.figures().await.backlog;
     let of = backlog.iter().find(|one| one.destination == NORD).unwrap();
     assert_eq!((of.followed, &of.follow_cause), (1, &Some(why)));
@@ -296,8 +297,7 @@ async fn what_cannot_be_taken_back_says_why_until_it_can() {
 async fn not_arrived(rig: &Rig, id: Uuid, way: &str) -> CommandState {
     let command = Command {
         id: Uuid::now_v7(),
-        what: "not-arrived".to_owned(),
-        arguments: format!("{{\"id\":\"{id}\",\"way\":\"{way}\"}}"),
+        order: Order::read("not-arrived", &format!("{{\"id\":\"{id}\",\"way\":\"{way}\"}}")),
         person: "os:rita".to_owned(),
         reason: "angerufen".to_owned(),
         at: rig.clock.now(),
@@ -444,7 +444,7 @@ async fn what_no_later_way_is_left_for_stays_where_it_is_and_says_so() {
             for _ in 0..4_000 {
                 let send = rig.show(verdict.id).await.sends.remove(0);
                 assert_eq!((&*send.destination, send.ways.len()), (NORD, 0), "{kind}: it moves nowhere");
-                assert_ne!(send.state, "parked", "it is tried on");
+                assert_ne!(send.state.as_str(), "parked", "it is tried on");
                 if rig.clock.now() > over && *before.get_or_insert(far.attempts()) < far.attempts() {
                     break;
                 }
@@ -469,11 +469,11 @@ async fn what_no_later_way_is_left_for_stays_where_it_is_and_says_so() {
         let said = said.unwrap_or_else(|| panic!("{kind}: it says why"));
         match kind {
             "tray" => {
-                assert_eq!(said.state, "failed", "a person is called, and it can still be taken");
+                assert_eq!(said.state.as_str(), "failed", "a person is called, and it can still be taken");
                 assert_eq!(tray.lying.lock().unwrap().len(), 1);
             }
             "mailbox" => {
-                assert_eq!(said.state, "retrying");
+                assert_eq!(said.state.as_str(), "retrying");
                 let reader =
                     Reader { partner: "kita-portal-nord".to_owned(), destinations: vec![NORD.to_owned()] };
                 let lying = rig.store.lying(&reader, None, 10, rig.clock.now()).await.unwrap();

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use drehscheibe::engine::following::{judged, laid};
-use drehscheibe::store::decide::{CONFIRMED, FAILED, FOLLOWED, Look, look_settles};
+use drehscheibe::store::decide::{Look, look_settles};
 use drehscheibe::store::follow::Found;
+use drehscheibe::store::states::FollowState;
 use drehscheibe::transport::port::{After, Follow, Proof, SendError};
 use jiff::Timestamp;
 use stateright::{Checker, HasDiscoveries, Model, Property};
@@ -50,7 +51,7 @@ enum Wrong {
 /// What is kept of a row that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Kept {
-    state: &'static str,
+    state: FollowState,
     since: i64,
     looks: i64,
     due: i64,
@@ -123,7 +124,7 @@ impl House {
     fn is_due(&self, world: &World) -> bool {
         world.followed.is_some_and(|kept| {
             let forgotten = self.is(Broken::TimeForgotten) && world.now >= kept.until;
-            kept.state == FOLLOWED && kept.due <= world.now && !forgotten
+            kept.state == FollowState::Open && kept.due <= world.now && !forgotten
         })
     }
 
@@ -153,7 +154,7 @@ impl House {
             }
         }
         if world.now < END
-            && world.followed.is_some_and(|kept| kept.state == FOLLOWED && kept.due > world.now)
+            && world.followed.is_some_and(|kept| kept.state == FollowState::Open && kept.due > world.now)
         {
             actions.push(Action::TimePasses);
         }
@@ -173,7 +174,7 @@ impl House {
         let look = |kept: &Kept| Look { since: kept.since, looks: kept.looks };
         let stands = world.followed.as_ref().map(|kept| (kept.state, look(kept)));
         let settles = look_settles(look(&asked), stands)
-            || (self.is(Broken::LooksUnseen) && stands.is_some_and(|(state, _)| state == FOLLOWED));
+            || (self.is(Broken::LooksUnseen) && stands.is_some_and(|(state, _)| state == FollowState::Open));
         if (stale && !self.is(Broken::DutyUnfenced)) || !settles {
             world.refused = true;
             return Some(());
@@ -189,13 +190,13 @@ impl House {
             // Only where there is another way, which `ways` walks through.
             Found::Step { .. } | Found::TakenBack(_) => return None,
             Found::Confirmed { .. } => {
-                kept.state = CONFIRMED;
+                kept.state = FollowState::Confirmed;
                 if !taken {
                     world.wrong.insert(Wrong::Confirmed);
                 }
             }
             Found::Failed { .. } => {
-                kept.state = FAILED;
+                kept.state = FollowState::Failed;
                 if now < kept.until {
                     world.wrong.insert(Wrong::FailedEarly);
                 }
@@ -256,7 +257,13 @@ impl House {
 fn followed(since: i64) -> Kept {
     let (first, within) = (Duration::from_secs(1), Duration::from_secs(WITHIN as u64));
     let laid = laid(Follow { first, within, keep: Default::default() }, at(since));
-    Kept { state: FOLLOWED, since, looks: 0, due: laid.due.as_second(), until: laid.until.as_second() }
+    Kept {
+        state: FollowState::Open,
+        since,
+        looks: 0,
+        due: laid.due.as_second(),
+        until: laid.until.as_second(),
+    }
 }
 
 impl Model for House {
@@ -324,17 +331,17 @@ impl Model for House {
                 !world.wrong.contains(&Wrong::Stale)
             }),
             Property::always("where nothing is left to do all has ended", |house: &House, world: &World| {
-                let ended = world.followed.is_some_and(|kept| kept.state != FOLLOWED);
+                let ended = world.followed.is_some_and(|kept| kept.state != FollowState::Open);
                 !house.work(world).is_empty() || ended
             }),
             Property::sometimes("what was taken is confirmed", |_, world: &World| {
-                world.followed.is_some_and(|kept| kept.state == CONFIRMED)
+                world.followed.is_some_and(|kept| kept.state == FollowState::Confirmed)
             }),
             Property::sometimes("what lies too long fails", |_, world: &World| {
-                world.lies && world.followed.is_some_and(|kept| kept.state == FAILED)
+                world.lies && world.followed.is_some_and(|kept| kept.state == FollowState::Failed)
             }),
             Property::sometimes("what nobody could see fails although it was taken", |_, world: &World| {
-                world.taken && world.followed.is_some_and(|kept| kept.state == FAILED)
+                world.taken && world.followed.is_some_and(|kept| kept.state == FollowState::Failed)
             }),
             Property::sometimes("a late look is refused", |_, world: &World| world.refused),
         ]

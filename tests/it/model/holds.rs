@@ -4,6 +4,7 @@ use stateright::Property;
 
 use super::house::House;
 use super::world::{Dispatch, FIRST, Lane, Process, SECOND, State, World, Wrong};
+use drehscheibe::store::states::RowState;
 
 /// The properties of a house.
 pub fn properties(house: &House) -> Vec<Property<House>> {
@@ -21,7 +22,7 @@ pub fn properties(house: &House) -> Vec<Property<House>> {
                 Some(State::Waiting) => store.waiting.is_some(),
                 None => true,
             };
-            let arrived = store.rows.iter().filter(|row| row.state == "sent");
+            let arrived = store.rows.iter().filter(|row| row.state == RowState::Sent);
             (0..2).all(kept) && arrived.into_iter().all(|row| world.far.has(row.effect))
         }),
         Property::always("an effect is written once", |_, world: &World| {
@@ -111,10 +112,10 @@ pub fn properties(house: &House) -> Vec<Property<House>> {
         return properties;
     }
     properties.push(Property::sometimes("a row waits for a person", |_, world: &World| {
-        world.store.rows.iter().any(|row| matches!(row.state, "parked" | "unclear"))
+        world.store.rows.iter().any(|row| matches!(row.state, RowState::Parked | RowState::Unclear))
     }));
     properties.push(Property::sometimes("an attempt is in doubt", |_, world: &World| {
-        world.store.rows.iter().any(|row| row.unclear && row.state != "sent")
+        world.store.rows.iter().any(|row| row.unclear && row.state != RowState::Sent)
     }));
     properties
 }
@@ -127,9 +128,9 @@ fn is_settled(house: &House, world: &World) -> bool {
         world.letters[letter].copies == 0 && !waits
     };
     let told = |name: u8| {
-        let mut rows = store.rows.iter().filter(|row| row.name == name && row.state != "sent");
+        let mut rows = store.rows.iter().filter(|row| row.name == name && row.state != RowState::Sent);
         // It arrived, the person knows it, and what is behind it is held until that is said.
-        rows.next().is_none_or(|row| row.state == "unclear" && world.far.has(row.effect))
+        rows.next().is_none_or(|row| row.state == RowState::Unclear && world.far.has(row.effect))
     };
     let names = store.rows.iter().map(|row| row.name);
     [FIRST, SECOND].into_iter().all(ended)

@@ -7,6 +7,7 @@
 use drehscheibe::engine::attempt::{self, InDoubt};
 use drehscheibe::engine::backoff::{Failed, next_try};
 use drehscheibe::plan::Patience;
+use drehscheibe::store::states::RowState;
 use drehscheibe::transport::port::{Receipt, SendError};
 use jiff::Timestamp;
 use stateright::{Model, Property};
@@ -157,7 +158,8 @@ impl House {
         }
         for (row, one) in world.store.rows.iter().enumerate() {
             // The person asks the receiver first, and sends again only what did not arrive.
-            if one.state == "parked" || (one.state == "unclear" && !world.far.has(one.effect)) {
+            if one.state == RowState::Parked || (one.state == RowState::Unclear && !world.far.has(one.effect))
+            {
                 actions.push(Action::Replay { row });
             }
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use drehscheibe::store::decide::{self, HandOut, Holder, Leased};
 use drehscheibe::store::lane::Outcome;
+use drehscheibe::store::states::RowState;
 use stateright::{Model, Property};
 
 /// How long a reader has a message in hand.
@@ -118,13 +119,18 @@ impl World {
         let holder = Holder { lane: LANE, fence: hand.fence };
         if let Some(by) = self.sent[row] {
             let noted = (broken != Some(Broken::CloserForgotten)).then(|| by.to_string());
-            return decide::ended_before(&outcome, "sent", noted.as_deref(), (holder, Some(self.fence)));
+            return decide::ended_before(
+                &outcome,
+                RowState::Sent,
+                noted.as_deref(),
+                (holder, Some(self.fence)),
+            );
         }
         let fence = match broken {
             Some(Broken::FenceUnseen) => hand.fence,
             _ => self.fence,
         };
-        if self.first() != Some(row) || !decide::settles(holder, Some(fence), LANE, "queued") {
+        if self.first() != Some(row) || !decide::settles(holder, Some(fence), LANE, RowState::Queued) {
             return false;
         }
         if hand.fence != self.fence {

@@ -3,6 +3,7 @@
 
 use drehscheibe::store::decide::{self, Armed, Head, Holder, Known, Own};
 use drehscheibe::store::lane::Outcome;
+use drehscheibe::store::states::RowState;
 use drehscheibe::telemetry::parts::Turn;
 use jiff::Timestamp;
 
@@ -101,7 +102,7 @@ impl Store {
             self.lanes.push(Lane { number, name, next_try, lease_until, fence, handed });
             number
         });
-        let (state, attempts, unclear) = ("queued", 0, false);
+        let (state, attempts, unclear) = (RowState::Queued, 0, false);
         self.rows.push(Row { effect, name, lane: number, state, attempts, unclear, deadline, left: None });
         self.arm(number, 0, false, broken);
         let made = known.is_none() || broken == Some(Broken::StandingLanesKept);
@@ -143,7 +144,7 @@ impl Store {
         }
         let mut heads = Vec::new();
         for (row, one) in self.rows.iter().enumerate() {
-            if one.lane != lane || one.state == "sent" || heads.len() == HEADS {
+            if one.lane != lane || one.state == RowState::Sent || heads.len() == HEADS {
                 continue;
             }
             if !head_of(one).may_leave(0) {
@@ -175,7 +176,7 @@ impl Store {
         for (number, handed) in over {
             if broken != Some(Broken::DoubtForgotten) {
                 let open = self.rows.iter_mut().enumerate().filter(|(_, row)| row.lane == number);
-                for (_, row) in open.filter(|(at, row)| Some(*at) <= handed && row.state != "sent") {
+                for (_, row) in open.filter(|(at, row)| Some(*at) <= handed && row.state != RowState::Sent) {
                     row.unclear = true;
                 }
             }
@@ -237,16 +238,16 @@ impl Store {
     /// A person frees a row.
     pub fn replay(&mut self, row: usize, broken: Option<Broken>) {
         let freed = &mut self.rows[row];
-        freed.unclear &= freed.state != "unclear";
-        (freed.state, freed.deadline) = ("queued", None);
+        freed.unclear &= freed.state != RowState::Unclear;
+        (freed.state, freed.deadline) = (RowState::Queued, None);
         let lane = freed.lane;
         self.arm(lane, 0, true, broken);
     }
 
     fn arm(&mut self, number: i64, at: Time, anew: bool, broken: Option<Broken>) {
         let Some(place) = self.lanes.iter().position(|lane| lane.number == number) else { return };
-        let passed = |row: &&Row| broken == Some(Broken::HeldHeadsPassed) && decide::is_held(row.state);
-        let mut open = self.rows.iter().filter(|row| row.lane == number && row.state != "sent");
+        let passed = |row: &&Row| broken == Some(Broken::HeldHeadsPassed) && row.state.is_held();
+        let mut open = self.rows.iter().filter(|row| row.lane == number && row.state != RowState::Sent);
         let head = open.find(|row| !passed(row)).map(head_of);
         let lane = &mut self.lanes[place];
         match decide::arm(head, lane.next_try, lane.lease_until.is_some(), at, anew) {
@@ -259,7 +260,7 @@ impl Store {
     }
 }
 
-fn head_of(row: &Row) -> Head<'_> {
+fn head_of(row: &Row) -> Head {
     Head { state: row.state, free: true, not_before: None }
 }
 

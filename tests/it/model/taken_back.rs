@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use drehscheibe::store::decide::{self, Holder, Owed};
+use drehscheibe::store::states::RowState;
 use stateright::{Model, Property};
 
 const LANE: i64 = 1;
@@ -48,7 +49,7 @@ pub enum Says {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Row {
     says: Says,
-    state: &'static str,
+    state: RowState,
     unclear: bool,
 }
 
@@ -112,7 +113,7 @@ impl World {
     /// The lease is over by itself: what was handed out is in doubt.
     fn lapse(&mut self) {
         self.leased = false;
-        if let Some(row) = self.row.as_mut().filter(|row| decide::is_open(row.state)) {
+        if let Some(row) = self.row.as_mut().filter(|row| row.state.is_open()) {
             row.unclear = true;
         }
     }
@@ -123,7 +124,7 @@ impl Model for Answered {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        let row = Row { says: Says::Negativ, state: "queued", unclear: false };
+        let row = Row { says: Says::Negativ, state: RowState::Queued, unclear: false };
         vec![World { row: Some(row), trouble: 3, ..World::default() }]
     }
 
@@ -136,7 +137,7 @@ impl Model for Answered {
         if world.waits {
             actions.push(Action::Anew);
         }
-        let open = world.row.as_ref().is_some_and(|row| decide::is_open(row.state));
+        let open = world.row.as_ref().is_some_and(|row| row.state.is_open());
         if open && !world.leased && world.hand.is_none() && world.fence < 6 {
             actions.push(Action::Lease);
         }
@@ -170,7 +171,7 @@ impl Model for Answered {
                 world.waits = false;
                 // The lane is made anew; fences are never given twice.
                 world.fence += 1;
-                world.row = Some(Row { says: Says::Anew, state: "queued", unclear: false });
+                world.row = Some(Row { says: Says::Anew, state: RowState::Queued, unclear: false });
             }
             Action::Lease => {
                 world.fence += 1;
@@ -196,7 +197,7 @@ impl Model for Answered {
                 let of_lane = world.leased.then_some(world.fence);
                 let row = world.row.as_mut()?;
                 if decide::settles(Holder { lane: LANE, fence }, of_lane, LANE, row.state) {
-                    row.state = if taken == Some(true) { "sent" } else { "retrying" };
+                    row.state = if taken == Some(true) { RowState::Sent } else { RowState::Retrying };
                     world.leased = false;
                 }
             }

@@ -11,6 +11,7 @@ use drehscheibe::engine::following::taken_back;
 use drehscheibe::store::decide::{self, Holder};
 use drehscheibe::store::follow::Found;
 use drehscheibe::store::lane::{Onward, Outcome, Undelivered, Why};
+use drehscheibe::store::states::{FollowState, RowState};
 use drehscheibe::telemetry::parts::Turn;
 use drehscheibe::transport::port::{Proof, Withdrawal};
 use jiff::Timestamp;
@@ -71,7 +72,7 @@ struct Attempt {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
     way: usize,
-    state: &'static str,
+    state: RowState,
     unclear: bool,
     lane: i64,
     fence: i64,
@@ -127,7 +128,7 @@ impl Pushed {
         let mut actions = Vec::new();
         for (n, process) in world.processes.iter().enumerate() {
             match process {
-                None if !world.leased && decide::is_open(world.state) => actions.push(Action::Claim(n)),
+                None if !world.leased && world.state.is_open() => actions.push(Action::Claim(n)),
                 None => {}
                 Some(attempt) if attempt.came.is_some() => actions.push(Action::Settle(n, false)),
                 Some(attempt) => {
@@ -203,7 +204,7 @@ impl Pushed {
         world.unclear = doubt.unwrap_or(world.unclear);
         match outcome {
             Outcome::Onward(_) if self.is(Broken::MovedLater) => {
-                (world.state, world.owes) = ("sent", Some(n));
+                (world.state, world.owes) = (RowState::Sent, Some(n));
             }
             Outcome::Onward(_) => {
                 world.state = state;
@@ -230,7 +231,7 @@ impl Model for Pushed {
     fn init_states(&self) -> Vec<World> {
         vec![World {
             way: 0,
-            state: "queued",
+            state: RowState::Queued,
             unclear: false,
             lane: 1,
             fence: 0,
@@ -249,7 +250,7 @@ impl Model for Pushed {
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         actions.extend(self.work(world));
-        if decide::is_held(world.state)
+        if world.state.is_held()
             && world.word.is_none()
             && !world.arrived[world.way]
             && !world.said[world.way]
@@ -310,13 +311,13 @@ impl Model for Pushed {
             Action::Move(n) => {
                 debug_assert_eq!(world.owes, Some(n));
                 world.owes = None;
-                world.state = "queued";
+                world.state = RowState::Queued;
                 self.go_on(&mut world);
             }
             // Nobody who holds it lives: what was handed out is in doubt.
             Action::LeaseOver => {
                 world.leased = false;
-                world.unclear |= decide::is_open(world.state);
+                world.unclear |= world.state.is_open();
             }
             Action::FindOut => world.word = Some((world.way, 2)),
             Action::Say => {
@@ -325,13 +326,13 @@ impl Model for Pushed {
                 world.said[way] = true;
                 // Said of the way that it was on: on another one it is no word.
                 let unchecked = self.is(Broken::WordUnchecked) && world.way < 2;
-                let said = decide::said_not_arrived(world.state, world.way < 2);
+                let said = decide::said_not_arrived(world.state.into(), world.way < 2);
                 match said.filter(|_| world.way == way || unchecked) {
                     Some(Undelivered::Onward) => {
-                        (world.state, world.unclear) = ("queued", false);
+                        (world.state, world.unclear) = (RowState::Queued, false);
                         self.go_on(&mut world);
                     }
-                    Some(_) => world.state = "parked",
+                    Some(_) => world.state = RowState::Parked,
                     None if unchecked => self.go_on(&mut world),
                     None => {}
                 }
@@ -359,21 +360,21 @@ impl Model for Pushed {
                 "where nothing is left to do it has arrived or a person knows",
                 |model: &Pushed, world: &World| {
                     let ended = match world.state {
-                        "sent" => world.arrived[world.way],
-                        state => decide::is_held(state),
+                        RowState::Sent => world.arrived[world.way],
+                        state => state.is_held(),
                     };
                     !model.work(world).is_empty() || ended
                 },
             ),
             Property::sometimes("it arrives by the last way", |_, world: &World| world.arrived[2]),
             Property::sometimes("a refusal in doubt waits for a person", |_, world: &World| {
-                world.way == 0 && world.state == "unclear" && world.refused[0]
+                world.way == 0 && world.state == RowState::Unclear && world.refused[0]
             }),
             Property::sometimes("a person's word sends it on", |_, world: &World| {
                 world.said[0] && world.arrived[1]
             }),
             Property::sometimes("what was lost is found by asking", |_, world: &World| {
-                world.state == "sent" && world.refused[world.way] && world.arrived[world.way]
+                world.state == RowState::Sent && world.refused[world.way] && world.arrived[world.way]
             }),
         ]
     }
@@ -467,7 +468,7 @@ impl Laid {
 
     fn settle(&self, tray: &mut Tray, looks: i64, told: Told) {
         let look = |looks| decide::Look { since: 0, looks };
-        let state = if tray.ended.is_some() { decide::CONFIRMED } else { decide::FOLLOWED };
+        let state = if tray.ended.is_some() { FollowState::Confirmed } else { FollowState::Open };
         let settles = decide::look_settles(look(looks), Some((state, look(tray.looks))));
         let unseen = self.0 == Some(Broken::LooksUnseen) && tray.ended.is_none();
         if !settles && !unseen {

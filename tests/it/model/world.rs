@@ -1,6 +1,7 @@
 //! The world of the model as values: what is stored, what processes hold in memory, what senders and the far end have seen.
 //! Decides nothing. Times are seconds from now on; what is past is 0.
 
+use drehscheibe::store::states::RowState;
 use std::collections::BTreeSet;
 
 /// Seconds from now on.
@@ -103,7 +104,7 @@ pub struct Row {
     /// The order key.
     pub name: u8,
     pub lane: i64,
-    pub state: &'static str,
+    pub state: RowState,
     pub attempts: u32,
     pub unclear: bool,
     pub deadline: Option<Time>,

@@ -6,9 +6,10 @@ use std::time::Duration;
 use drehscheibe::effects::{BestandChange, Guard, MirrorChange, Outgoing, Question};
 use drehscheibe::envelope::Stage;
 use drehscheibe::register::bestand::Bestand;
-use drehscheibe::store::contract::{Command, Committed, Entry, Store};
+use drehscheibe::store::contract::{Committed, Entry, Store};
 use drehscheibe::store::duty::{Ask, Duties, Duty, Taken};
 use drehscheibe::store::orders::Orders;
+use drehscheibe::store::orders::{Command, Order};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -242,8 +243,7 @@ async fn what_a_dead_process_had_goes_on_with_the_living() {
     assert!(held(&living, "source trays", 1).await.is_some());
     let command = Command {
         id: Uuid::from_u128(1),
-        what: "pause".into(),
-        arguments: "{}".into(),
+        order: Order::read("pause", "{}"),
         person: "os:rita".into(),
         reason: "holiday".into(),
         at: at(1),

@@ -4,7 +4,8 @@ use drehscheibe::cli::audit_verify::walk;
 use drehscheibe::envelope::{Inbound, Stage};
 use drehscheibe::store::audit::{Held, Recorded, Retrieved, Told, Turn, Viewing, Window};
 use drehscheibe::store::chain::Judge;
-use drehscheibe::store::contract::{Command, Scope, Store};
+use drehscheibe::store::contract::{Scope, Store};
+use drehscheibe::store::orders::{Command, Order, PauseKind};
 use uuid::Uuid;
 
 use super::common::{House, at, commit_one, delivery};
@@ -87,8 +88,7 @@ pub async fn persons_and_reasons_are_readable_to_who_was_recorded(house: &dyn Ho
     let command = Uuid::now_v7();
     let posted = Command {
         id: command,
-        what: "pause".into(),
-        arguments: r#"{"kind":"route","name":"probe"}"#.into(),
+        order: Order::Pause { kind: PauseKind::Route, name: "probe".into(), until: None },
         person: "os:otto (unverified)".into(),
         reason: "Wartung".into(),
         at: at(7),
@@ -104,7 +104,7 @@ pub async fn persons_and_reasons_are_readable_to_who_was_recorded(house: &dyn Ho
     );
     assert_eq!(
         all[0].said.ordered.as_deref(),
-        Some(r#"{"kind":"route","name":"probe"}"#),
+        Some(r#"{"kind":"route","name":"probe","until":null}"#),
         "what was ordered"
     );
     assert!(all[1..].iter().all(|told| told.said.ordered.is_none()));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use drehscheibe::effects::{AuditLine, MirrorChange, Retrieval, Timer, VorgangChange, VorgangState};
 use drehscheibe::envelope::{Inbound, Reply};
 use drehscheibe::rejection::{Fault, Rejection};
-use drehscheibe::store::contract::{Command, Filter, Key, Pause, Scope, Store};
+use drehscheibe::store::contract::{Filter, Key, Pause, Scope, Store};
 use drehscheibe::store::lane::Outcome;
+use drehscheibe::store::orders::{Command, Order};
 use uuid::Uuid;
 
 use super::common::{
@@ -87,8 +88,7 @@ pub async fn fill_with(store: &dyn Store, marker: &str) {
     store.set_pause("route", "r", Some(pause), "os:rita", at(1)).await.unwrap();
     let command = Command {
         id: Uuid::new_v4(),
-        what: "pause".into(),
-        arguments: m("arguments"),
+        order: Order::read("pause", &m("arguments")),
         person: "os:rita".into(),
         reason: m("reason"),
         at: at(1),

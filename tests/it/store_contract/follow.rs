@@ -136,7 +136,7 @@ pub async fn what_is_followed_is_looked_at_when_due_and_ends_once(house: &dyn Ho
     let foreign = Scope::Mandant("b".into());
     assert_eq!(store.proof(&foreign, id, "os:rita", "neugierig", at(901)).await.unwrap(), None);
     assert!(store.proof(&Scope::Operator, id, "os:rita", "neugierig", at(901)).await.is_err());
-    assert_eq!(shown(&*store, plain).await.state, "sent");
+    assert_eq!(shown(&*store, plain).await.state.as_str(), "sent");
 }
 
 pub async fn what_failed_waits_for_a_person_and_is_never_sent_again(house: &dyn House) {
@@ -173,13 +173,13 @@ pub async fn a_look_is_settled_under_its_duty_only(house: &dyn House) {
     let new = duty(&*store, "v", 40).await;
     assert_eq!(store.due_looks(&old, &which(41)).await.unwrap(), None);
     assert!(!store.settle_look(&old, looked(&found, confirmed(), 41)).await.unwrap());
-    assert_eq!(shown(&*store, id).await.state, "sent");
+    assert_eq!(shown(&*store, id).await.state.as_str(), "sent");
     let elsewhere = Duty { name: "retention".into(), fence: new.fence };
     assert!(!store.settle_look(&elsewhere, looked(&found, confirmed(), 41)).await.unwrap());
     let same = due(&*store, &new, 41).await.remove(0);
     assert_eq!(same, found, "nothing was written under the old fence");
     assert!(store.settle_look(&new, looked(&same, confirmed(), 42)).await.unwrap());
-    assert_eq!(shown(&*store, id).await.state, "confirmed");
+    assert_eq!(shown(&*store, id).await.state.as_str(), "confirmed");
 }
 
 pub async fn what_comes_back_with_a_look_is_laid_down_with_it(house: &dyn House) {
@@ -213,7 +213,7 @@ pub async fn what_is_sent_again_is_followed_anew(house: &dyn House) {
     // What the far end said of the first time says nothing of the second.
     assert!(!store.settle_look(&mine, looked(&found, confirmed(), 32)).await.unwrap());
     assert_eq!(store.next_look().await.unwrap(), None, "it is on its way");
-    assert_eq!(shown(&*store, answer.id).await.state, "queued");
+    assert_eq!(shown(&*store, answer.id).await.state.as_str(), "queued");
     let lane = claim(&*store, 33).await.remove(0);
     assert!(settle(&*store, &lane, 0, later(40), true, 34).await);
     assert_eq!(store.next_look().await.unwrap(), None, "what did not arrive is not followed");
@@ -226,7 +226,7 @@ pub async fn what_is_sent_again_is_followed_anew(house: &dyn House) {
     assert!(store.settle_look(&mine, looked(&again, confirmed(), 51)).await.unwrap());
     let held = one(&*store, "2", "c:x", parked(), 60).await;
     assert!(store.arrived(held, "os:rita", "angerufen", at(61)).await.unwrap());
-    assert_eq!(shown(&*store, held).await.state, "sent");
+    assert_eq!(shown(&*store, held).await.state.as_str(), "sent");
     assert_eq!(store.next_look().await.unwrap(), None);
 }
 

@@ -1,8 +1,9 @@
 //! What every store must hold of the house: commands, pauses, notes, and what it refuses to open.
 
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Breaker, Command, CommandState, Pause, StoreError};
+use drehscheibe::store::contract::{Breaker, Pause, StoreError};
 use drehscheibe::store::lies::Lies;
+use drehscheibe::store::orders::{Command, CommandState, Order};
 use uuid::Uuid;
 
 use super::common::{House, at, claim, commit_one, delivery, later, open, put, send, sent, settle};
@@ -11,8 +12,7 @@ pub async fn commands_are_taken_once(house: &dyn House) {
     let (store, _) = house.run().await.unwrap();
     let command = |n: u128| Command {
         id: Uuid::from_u128(n),
-        what: "pause".into(),
-        arguments: format!("{{\"n\":{n}}}"),
+        order: Order::read("pause", &format!("{{\"n\":{n}}}")),
         person: "os:rita".into(),
         reason: "holiday".into(),
         at: at(1),

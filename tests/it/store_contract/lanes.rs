@@ -216,7 +216,7 @@ pub async fn a_parked_head_holds_its_lane_until_replayed(house: &dyn House) {
         assert_eq!(store.next_due(&[]).await.unwrap(), None);
         let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
         assert_eq!(held.len(), 1);
-        assert_eq!(held[0].state, if unclear { "unclear" } else { "parked" });
+        assert_eq!(held[0].state.as_str(), if unclear { "unclear" } else { "parked" });
         assert!(held[0].cause.is_some() && held[0].next_step.is_some());
         let row = lane.heads[0].id;
         assert!(!store.replay(lane.heads[1].id, "os:rita", "wrong one", at(3)).await.unwrap());
@@ -265,7 +265,10 @@ pub async fn what_a_person_says_arrived_is_sent(house: &dyn House) {
         }
         let filter = Filter { id: Some(cause), ..all() };
         let listed = store.list(&Scope::Operator, filter).await.unwrap().remove(0);
-        assert!(listed.sends.iter().all(|send| send.state == "sent" && send.cause.is_none()), "{listed:?}");
+        assert!(
+            listed.sends.iter().all(|send| send.state.as_str() == "sent" && send.cause.is_none()),
+            "{listed:?}"
+        );
     }
 }
 

@@ -9,7 +9,8 @@ use drehscheibe::envelope::Inbound;
 use drehscheibe::register::fristen::{Fristen, Klasse};
 use drehscheibe::register::keys::child;
 use drehscheibe::register::record::TeilDatum;
-use drehscheibe::store::contract::{Command, CommandState, Committed, Pause, Scope, Store, StoreError};
+use drehscheibe::store::contract::{Committed, Pause, Scope, Store, StoreError};
+use drehscheibe::store::orders::{Command, CommandState, Order};
 use drehscheibe::store::retention::{Faellig, Stichtag};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -373,8 +374,7 @@ pub async fn commands_and_pauses_that_ended_go(house: &dyn House) {
     for id in ids {
         let command = Command {
             id,
-            what: "replay".into(),
-            arguments: "{}".into(),
+            order: Order::read("replay", "{}"),
             person: "os:rita".into(),
             reason: "again".into(),
             at: at(0),

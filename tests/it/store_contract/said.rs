@@ -85,7 +85,11 @@ pub async fn a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it(house
         assert_eq!(word(nth, 110).await, Some(Undelivered::Onward), "{nth}");
         assert_eq!(word(nth, 111).await, None, "said again it moves nothing");
         let moved = shown(&*store, ids[nth]).await;
-        assert_eq!((&*moved.destination, &*moved.state, moved.ways.len()), ("brief:x", "queued", 1), "{nth}");
+        assert_eq!(
+            (&*moved.destination, moved.state.as_str(), moved.ways.len()),
+            ("brief:x", "queued", 1),
+            "{nth}"
+        );
         assert_eq!(
             (&*moved.ways[0].destination, &*moved.ways[0].cause),
             ("c:x", "a person found out that it did not arrive")
@@ -97,7 +101,11 @@ pub async fn a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it(house
     for nth in [4, 5] {
         assert_eq!(word(nth, 112).await, Some(Undelivered::Parked), "{nth}");
         let held = shown(&*store, ids[nth]).await;
-        assert_eq!((&*held.destination, &*held.state, held.next_look), ("c:x", "parked", None), "{nth}");
+        assert_eq!(
+            (&*held.destination, held.state.as_str(), held.next_look),
+            ("c:x", "parked", None),
+            "{nth}"
+        );
     }
     for nth in [3, 4, 5, 6] {
         assert_eq!(word(nth, 113).await, None, "there is nothing to decide");
@@ -112,14 +120,14 @@ pub async fn a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it(house
     // Held again on the next way, what was said of the one before moves it no further.
     assert!(settle(&*store, &left[1], 0, Outcome::Unclear { cause: "c".into() }, true, 115).await);
     assert_eq!(word(1, 115).await, None);
-    assert_eq!(shown(&*store, ids[1]).await.state, "unclear");
+    assert_eq!(shown(&*store, ids[1]).await.state.as_str(), "unclear");
     assert!(settle(&*store, &left[0], 0, sent(), true, 115).await);
     assert_eq!(state().await.0, VorgangState::Zugestellt, "by the way that delivered");
     assert!(store.replay(ids[4], "os:rita", "again", at(116)).await.unwrap());
     let again = claim(&*store, 117).await.remove(0);
     assert_eq!((&*again.destination, again.heads[0].id), ("c:x", ids[4]));
     assert!(settle(&*store, &again, 0, sent(), true, 118).await);
-    assert_eq!(shown(&*store, ids[4]).await.state, "sent");
+    assert_eq!(shown(&*store, ids[4]).await.state.as_str(), "sent");
 }
 
 pub async fn why_nothing_is_found_out_stands_with_the_row_until_something_is(house: &dyn House) {
@@ -153,7 +161,7 @@ pub async fn why_nothing_is_found_out_stands_with_the_row_until_something_is(hou
         let looked = Looked { row: id, since, looks, delivers, found, answers: Vec::new(), now: at(50) };
         assert!(store.settle_look(&duty, looked).await.unwrap());
         let shown = shown(&*store, id).await;
-        assert_eq!((&*shown.state, shown.cause.as_deref()), ("sent", why));
+        assert_eq!((shown.state.as_str(), shown.cause.as_deref()), ("sent", why));
         let figures = store.figures(&Scope::Operator).await.unwrap();
         assert_eq!(figures.backlog[0].follow_cause.as_deref(), why);
         before = why;
@@ -198,7 +206,7 @@ pub async fn what_cannot_be_taken_back_waits_for_a_person_whose_word_counts_at_o
     let all = listed().await;
     assert_eq!(all.iter().map(|send| send.id).collect::<Vec<_>>(), ids[..3], "each is named");
     for send in &all {
-        assert_eq!((&*send.state, send.cause.as_deref()), ("not-taken-back", Some("no right")));
+        assert_eq!((send.state.as_str(), send.cause.as_deref()), ("not-taken-back", Some("no right")));
         assert!(send.next_step.as_ref().unwrap().contains("parked not-arrived"));
     }
     let due = store.waiting_for_person(ids[1]).await.unwrap().unwrap();
@@ -212,10 +220,10 @@ pub async fn what_cannot_be_taken_back_waits_for_a_person_whose_word_counts_at_o
     );
     assert!(!store.settle_look(&duty, late).await.unwrap(), "the person was faster");
     let moved = shown(&*store, ids[0]).await;
-    assert_eq!((&*moved.destination, &*moved.state, moved.next_look), ("brief:x", "queued", None));
+    assert_eq!((&*moved.destination, moved.state.as_str(), moved.next_look), ("brief:x", "queued", None));
     assert!(store.arrived(ids[1], "os:rita", "angerufen", at(112)).await.unwrap());
     assert!(!store.arrived(ids[1], "os:rita", "angerufen", at(113)).await.unwrap(), "once");
-    assert_eq!(shown(&*store, ids[1]).await.state, "confirmed");
+    assert_eq!(shown(&*store, ids[1]).await.state.as_str(), "confirmed");
     // Where it can be taken back after all nobody is called any more.
     look(2, 114, Found::Step { at: at(114), keep: Bytes::from_static(b"aside") }).await;
     assert!(listed().await.is_empty());
@@ -271,7 +279,7 @@ pub async fn what_a_receiver_closes_after_a_person_said_that_it_had_not_arrived_
         assert_eq!(close(nth, 110).await, after_all, "{nth}");
         assert_eq!(close(nth, 111).await, Ended::Again, "{nth}");
         let ended = shown(&*store, *id).await;
-        assert_eq!(ended.state, "sent", "{nth}: no other copy goes");
+        assert_eq!(ended.state.as_str(), "sent", "{nth}: no other copy goes");
         // What had gone on says when it was closed there; what had not has no way behind it.
         let taken: Vec<_> = ended.ways.iter().map(|left| left.taken).collect();
         assert_eq!(taken, if nth < 2 { vec![Some(at(110))] } else { Vec::new() }, "{nth}");
@@ -279,7 +287,7 @@ pub async fn what_a_receiver_closes_after_a_person_said_that_it_had_not_arrived_
     // A person was to find out, and the receiver says it: nobody erred.
     assert!(matches!(close(3, 112).await, Ended::Done { .. }));
     assert_eq!(close(3, 113).await, Ended::Again);
-    assert_eq!(shown(&*store, ids[3]).await.state, "sent");
+    assert_eq!(shown(&*store, ids[3]).await.state.as_str(), "sent");
     // What it never had, and what is another's, it does not close.
     let never = Ticket { row: ids[4], ..tickets[3] };
     let outcome = || Outcome::Sent { reference: "r".into(), evidence: "e".into(), follow: None };

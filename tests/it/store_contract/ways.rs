@@ -80,7 +80,7 @@ pub async fn a_row_that_is_refused_goes_on_by_its_next_way_in_the_same_act(house
     assert!(!settle(&*store, &first, 0, sent(), true, 3).await);
     assert!(!store.remember(first.id, first.fence, id, b"late").await.unwrap());
     let moved = shown(&*store, id).await;
-    assert_eq!((&*moved.destination, &*moved.state, moved.attempts), ("d:x", "queued", 1));
+    assert_eq!((&*moved.destination, moved.state.as_str(), moved.attempts), ("d:x", "queued", 1));
     let left = &moved.ways[0];
     assert_eq!(
         (&*left.destination, left.at, left.why, &*left.cause),
@@ -100,7 +100,7 @@ pub async fn a_row_that_is_refused_goes_on_by_its_next_way_in_the_same_act(house
     assert_eq!((&*third.destination, &third.heads[0].next), ("tray:x", &None), "nothing comes after it");
     assert!(settle(&*store, &third, 0, parked(), true, 13).await);
     let end = shown(&*store, id).await;
-    assert_eq!((&*end.state, end.attempts, end.cause.as_deref()), ("parked", 4, Some("410")));
+    assert_eq!((end.state.as_str(), end.attempts, end.cause.as_deref()), ("parked", 4, Some("410")));
     let left: Vec<_> = end.ways.iter().map(|left| (&*left.destination, left.why)).collect();
     assert_eq!(left, [("c:x", Why::Refused), ("d:x", Why::Late)], "what was left stays told");
     assert!(claim(&*store, 9_000).await.is_empty(), "it waits for a person");
@@ -219,7 +219,7 @@ pub async fn what_stays_on_its_way_has_more_time_once(house: &dyn House) {
     assert!(waits.iter().any(|of| of.last_turn == Some(Turn::Person)), "as the alarm says");
     // It lies there as before, and says why.
     let listed = shown(&*store, id).await;
-    assert_eq!((&*listed.destination, &*listed.state, listed.ways.len()), ("post:x", "retrying", 0));
+    assert_eq!((&*listed.destination, listed.state.as_str(), listed.ways.len()), ("post:x", "retrying", 0));
     assert_eq!(listed.cause.as_deref(), Some("no way"));
     assert_eq!(store.lying(&reader(), None, 10, at(101)).await.unwrap().len(), 1);
     assert!(over(299).await.is_empty());
@@ -427,7 +427,7 @@ pub async fn what_was_taken_back_goes_on_and_is_delivered_no_more(house: &dyn Ho
     assert!(moved(&*store, "v", seen).await, "whoever decided on the Vorgang looks again");
     assert_eq!(state().await.0, VorgangState::Entschieden);
     let send = shown(&*store, id).await;
-    assert_eq!((&*send.destination, &*send.state, send.ways.len()), ("brief:x", "queued", 1));
+    assert_eq!((&*send.destination, send.state.as_str(), send.ways.len()), ("brief:x", "queued", 1));
     assert_eq!((send.ways[0].why, &*send.ways[0].cause), (Why::NotCollected, "nobody came"));
     let lane = claim(&*store, 102).await.remove(0);
     assert_eq!(

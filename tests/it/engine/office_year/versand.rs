@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use drehscheibe::envelope::{Envelope, Inbound, Verdict};
 use drehscheibe::register::objection::Why;
-use drehscheibe::store::contract::{Command, CommandState};
+use drehscheibe::store::orders::{Command, CommandState, Order};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -17,8 +17,7 @@ impl Jahr {
         let id = Uuid::now_v7();
         let command = Command {
             id,
-            what: what.to_owned(),
-            arguments: json!({ "kind": kind, "name": name, "until": null }).to_string(),
+            order: Order::read(what, &json!({ "kind": kind, "name": name, "until": null }).to_string()),
             person: "os:rita".to_owned(),
             reason: "Wartung".to_owned(),
             at: self.now(),
