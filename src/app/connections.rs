@@ -1,7 +1,7 @@
 //! The open connections of the running set, each as long as something runs by it: a reload finds those whose settings stayed as they were, so links, tokens
 //! and dialogs outlive it. Never gives one out for other settings than it was opened with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest;
@@ -63,6 +63,11 @@ impl Connections {
     ) -> Result<Option<Arc<dyn Destination>>, BuildError> {
         let opened = self.open(&wanted.kind, &wanted.connection, &wanted.settings, around)?;
         opened.map_or(Ok(None), |opened| opened.destination(&wanted.channel, around))
+    }
+
+    /// With what those that are open were opened.
+    pub fn opened(&self) -> BTreeSet<Opened> {
+        self.with(|all| all.keys().cloned().collect())
     }
 
     /// Lets go of those by which nothing runs any more; what is under way ends with its own handle.

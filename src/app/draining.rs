@@ -111,6 +111,7 @@ pub async fn look(shared: &Shared) -> Result<(), StoreError> {
     let (set, now) = (core.set.load_full(), core.clock.now());
     let missing = drains::missing(&known, &ended_now, (&shared.place, &own.compiled), (&set, now));
     if !missing.is_empty() {
+        shared.drains.store(true, Ordering::Relaxed);
         let mut with = PlanSet::clone(&set);
         drains::serve(&missing, &ended_now, (&shared.connections, &shared.around), &mut with);
         core.set.store(Arc::new(with));
@@ -121,17 +122,30 @@ pub async fn look(shared: &Shared) -> Result<(), StoreError> {
     }
     let over = |since: Timestamp| now.duration_since(since) >= LINGERS;
     let old = |one: &Known| one.since.is_some_and(over);
-    if !known.iter().any(old) && !ended_now.iter().any(|one| over(one.at)) {
+    let forgotten = drains::forgotten(&core.set.load(), (&known, &own.known));
+    if !known.iter().any(old) && !ended_now.iter().any(|one| over(one.at)) && forgotten.is_empty() {
         return Ok(());
     }
     let under_way = store.under_way().await?;
     let none = |names: &[String]| left(&under_way, names) == (0, 0);
+    let ahead = store.ahead().await?;
+    let none_comes = |name: &str| ahead.iter().all(|way| way.destination != name);
+    // Another replica has found that nothing is left for it. Found again here: a note that this program cannot read names none at all.
+    let forgotten: Vec<String> =
+        forgotten.into_iter().filter(|name| none(std::slice::from_ref(name)) && none_comes(name)).collect();
+    if !forgotten.is_empty() {
+        take_out(shared, forgotten.clone());
+        shared.close_idle(&known, &sources);
+        for destination in forgotten {
+            tracing::info!(
+                destination,
+                "nothing is left for a destination that another replica served: it is gone"
+            );
+        }
+    }
     let mut done: Vec<String> =
         known.iter().filter(|one| old(one) && none(&one.names())).map(Known::key).collect();
-    if !done.is_empty() {
-        let ahead = store.ahead().await?;
-        done.retain(|key| ahead.iter().all(|way| way.destination != *key));
-    }
+    done.retain(|key| none_comes(key));
     let still: Vec<Ended> = ended_now
         .iter()
         .filter(|one| !over(one.at) || !none(std::slice::from_ref(&one.destination)))
@@ -157,10 +171,12 @@ pub async fn look(shared: &Shared) -> Result<(), StoreError> {
 fn take_out(shared: &Shared, names: Vec<String>) {
     let (core, own) = (&shared.core, shared.own.load_full());
     let set = core.set.load_full();
-    let is_own = |name: &String| own.iter().flat_map(|own| &own.known).any(|own| own.key() == *name);
-    let names: Vec<String> = names.into_iter().filter(|name| !is_own(name)).collect();
+    let own: Vec<&Arc<dyn Destination>> =
+        own.iter().flat_map(|own| &own.known).filter_map(|own| set.destinations.get(&own.key())).collect();
     let gone: Vec<Arc<dyn Destination>> =
         names.iter().filter_map(|name| set.destinations.get(name).cloned()).collect();
+    let gone: Vec<_> =
+        gone.into_iter().filter(|gone| !own.iter().any(|own| Arc::ptr_eq(own, gone))).collect();
     if gone.is_empty() {
         return;
     }

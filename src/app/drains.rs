@@ -236,6 +236,12 @@ pub fn missing(
     found.map(|one| Known { since: one.since.or(Some(now)), ..one.clone() }).collect()
 }
 
+/// The names in a set that neither these files have nor anybody knows of any more: what another process drained to its end.
+pub fn forgotten(set: &PlanSet, (known, own): (&[Known], &[Known])) -> Vec<String> {
+    let theirs: BTreeSet<String> = known.iter().chain(own).flat_map(Known::names).collect();
+    set.destinations.keys().filter(|name| !theirs.contains(*name)).cloned().collect()
+}
+
 /// Puts those that the files have no more, and that were not ended, into a set as they were.
 pub fn serve(
     known: &[Known],

@@ -82,9 +82,19 @@ pub struct Shared {
 impl Shared {
     /// Builds destinations and sources of a compiled set and swaps everything at once; a fault leaves what runs.
     pub async fn install(&self, fit: Fit, why: &Why) -> Result<(), InstallError> {
-        let Fit { compiled, standards, files } = fit;
-        let destinations = self.destinations(&compiled)?;
         let mut sources = self.sources.lock().await;
+        let open = self.connections.opened();
+        let installed = self.swapped(fit, why, &mut sources).await;
+        if installed.is_err() {
+            // What was opened for files that do not run is of nobody: links and logins would stand until the next set that runs.
+            self.connections.keep(|opened| open.contains(opened));
+        }
+        installed
+    }
+
+    async fn swapped(&self, fit: Fit, why: &Why, sources: &mut Sources) -> Result<(), InstallError> {
+        let Fit { mut compiled, standards, files } = fit;
+        let destinations = self.destinations(&compiled)?;
         let mut fresh = Vec::new();
         let mut kept = Vec::new();
         for wanted in &compiled.sources {
@@ -102,6 +112,9 @@ impl Shared {
             }
         }
         let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
+        // From here on the routes are the set's alone.
+        let plans = std::mem::take(&mut compiled.plans);
+        compiled.effective = serde_json::Value::Null;
         let store = &*self.core.store;
         let now = self.around.clock.now();
         let (known_before, ended_before) = (drains::known(store).await?, drains::ended(store).await?);
@@ -112,11 +125,8 @@ impl Shared {
         let ordered = *why == Why::Ordered;
         let unserved = drains::judged(&known, (&self.place, &compiled), ended.clone(), (ordered, now));
         let certificates = certificates::named(&self.place, &compiled);
-        let files_have = Own {
-            known: own,
-            compiled: Compiled { plans: Vec::new(), effective: serde_json::Value::Null, ..compiled.clone() },
-        };
-        let mut set = compiled.into_plan_set(destinations, standards, self.around.stage);
+        let mut set = compiled.plan_set(plans, destinations, standards, self.around.stage);
+        let files_have = Own { known: own, compiled };
         // Of several replicas whose files are not the same only those speak for all that a person has applied: what this one's lack may be new.
         let leads = match why {
             Why::Start | Why::Ordered => true,
@@ -150,7 +160,7 @@ impl Shared {
         for wanted in fresh {
             sources.start(wanted, &self.around.clock, &self.around.parts);
         }
-        self.close_idle(&known, &sources);
+        self.close_idle(&known, sources);
         // Last, because nobody who delivers waits for it: only commands need it, and only where the files of then cannot be used.
         let place = self.place.clone();
         let written = tokio::task::spawn_blocking(move || kept::keep(&place, &files, now)).await;

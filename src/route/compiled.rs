@@ -137,7 +137,19 @@ impl Compiled {
 
     /// The set that runs, once the destinations are built.
     pub fn into_plan_set(
-        self,
+        mut self,
+        destinations: Destinations,
+        standards: Arc<dyn Standards>,
+        stage: Stage,
+    ) -> PlanSet {
+        let plans = std::mem::take(&mut self.plans);
+        self.plan_set(plans, destinations, standards, stage)
+    }
+
+    /// The same of plans that were taken out before; the rest stays.
+    pub fn plan_set(
+        &self,
+        plans: Vec<Plan>,
         mut destinations: Destinations,
         standards: Arc<dyn Standards>,
         stage: Stage,
@@ -150,16 +162,16 @@ impl Compiled {
             }
         }
         PlanSet {
-            version: self.version,
+            version: self.version.clone(),
             stage,
-            plans: self.plans.into_iter().map(Arc::new).collect(),
+            plans: plans.into_iter().map(Arc::new).collect(),
             beside: gegenprobe::beside(&*standards),
             standards,
-            partners: self.partners,
-            admission: Arc::new(self.admission),
-            http: Arc::new(self.http),
+            partners: self.partners.clone(),
+            admission: Arc::new(self.admission.clone()),
+            http: Arc::new(self.http.clone()),
             destinations,
-            patience: self.patience,
+            patience: self.patience.clone(),
         }
     }
 }

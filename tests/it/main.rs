@@ -40,6 +40,7 @@ mod handbook;
 mod handles;
 mod handover;
 mod http;
+mod installed;
 mod json;
 mod klaerfall;
 mod latin;
