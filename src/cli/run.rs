@@ -50,15 +50,16 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         settings: Settings { name: name(), fristen, ..Settings::default() },
         waits: true,
     };
-    // The doors say that it is ready before this program does: whoever hears it may end it, or tell it of new files, from then on. Unheard, both
-    // signals end a process without a drain.
+    // The doors say that it is ready before this program does: whoever hears it may end it, or tell it of new files, from then on. Unheard, each
+    // of these signals ends a process without a word and without a drain.
     let mut reload = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut ending =
+        Ending { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
     let starting = House::start_with(options, fit);
     tokio::pin!(starting);
     let (started, ends) = tokio::select! {
         started = &mut starting => (started, false),
-        _ = terminate.recv() => match tokio::time::timeout(OPENING, &mut starting).await {
+        () = ending.told() => match tokio::time::timeout(OPENING, &mut starting).await {
             Ok(started) => (started, true),
             Err(_) => {
                 tracing::info!("ended before it was ready");
@@ -81,13 +82,12 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     );
     let broken = match ends {
         true => None,
-        false => stands(&house, &mut terminate, &mut reload).await,
+        false => stands(&house, &mut ending, &mut reload).await,
     };
     tracing::info!("draining: nothing new is taken, what is under way is finished");
     tokio::select! {
         () = house.stop(DRAIN) => tracing::info!("ended"),
-        _ = terminate.recv() => tracing::warn!("ended at once; what was under way is taken up again at the next start"),
-        _ = tokio::signal::ctrl_c() => tracing::warn!("ended at once; what was under way is taken up again at the next start"),
+        () = ending.told() => tracing::warn!("ended at once; what was under way is taken up again at the next start"),
     }
     // The last traces are sent by a blocking exporter.
     let _ = tokio::task::spawn_blocking(move || drop(guard)).await;
@@ -97,13 +97,28 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     }
 }
 
+/// What tells a process to end: SIGTERM, or Ctrl-C of who sits before it.
+struct Ending {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ending {
+    /// Returns when it is told.
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
 /// Stands until it is told to end, or a part broke: which one and why. Applies changed files meanwhile.
-async fn stands(house: &House, terminate: &mut Signal, reload: &mut Signal) -> Option<Why> {
+async fn stands(house: &House, ending: &mut Ending, reload: &mut Signal) -> Option<Why> {
     loop {
         tokio::select! {
             why = house.shared.core.broken.told() => return Some(why),
-            _ = terminate.recv() => return None,
-            _ = tokio::signal::ctrl_c() => return None,
+            () = ending.told() => return None,
             _ = reload.recv() => {
                 match Reload(house.shared.clone()).apply(false).await {
                     Ok(sentence) => tracing::info!("{sentence}"),

@@ -159,6 +159,20 @@ pub enum Task {
     Conflict(Box<Decided>, Uuid, Ticket),
     /// A repeat of a message that is gone: write its answer anew.
     Anew(Box<Decided>, Box<Verdict>, oneshot::Sender<Rewritten>),
+    /// None any more: one worker ends.
+    End,
+}
+
+impl Task {
+    /// By which set it is worked on; `None` where a worker ends.
+    pub fn set(&self) -> Option<Arc<PlanSet>> {
+        match self {
+            Task::Deliver(ground, _) => Some(ground.set.clone()),
+            Task::Continue(run, _) => Some(run.ground.set.clone()),
+            Task::Conflict(decided, ..) | Task::Anew(decided, ..) => Some(decided.ground.set.clone()),
+            Task::End => None,
+        }
+    }
 }
 
 /// A repeat of a message that is gone, with the first verdict and the answer that was written anew, if the message had one.

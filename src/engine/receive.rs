@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use crate::store::contract::Keep;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
 use crate::telemetry::trace::{Traceparent, adopt};
-use crate::transport::port::{Busy, Intake, Stop};
+use crate::transport::port::{Busy, Intake};
 
 use super::core::{Ask, Core, Judged, LookupOrder, NoVerdict, Pending, Task, Ticket, busy};
 use super::door::{self, Opened};
@@ -254,20 +254,13 @@ impl Reception {
     }
 }
 
-/// One worker thread: owns its bench, ends when the engine is gone.
-pub fn work(core: &Arc<Core>, tasks: &Receiver<Task>, ended: &Stop) {
+/// One worker thread: owns its bench, ends when it is told to. It sleeps until there is something to do: a look at the clock now and then would
+/// keep a core of an idle machine awake.
+pub fn work(core: &Arc<Core>, tasks: &Receiver<Task>) {
     let mut bench: Option<(String, Bench)> = None;
     loop {
-        let task = match tasks.recv_timeout(Duration::from_millis(20)) {
-            Ok(task) => task,
-            Err(RecvTimeoutError::Timeout) if !ended.is_cancelled() => continue,
-            Err(_) => return,
-        };
-        let set = match &task {
-            Task::Deliver(ground, _) => ground.set.clone(),
-            Task::Continue(run, _) => run.ground.set.clone(),
-            Task::Conflict(decided, ..) | Task::Anew(decided, ..) => decided.ground.set.clone(),
-        };
+        let Ok(task) = tasks.recv() else { return };
+        let Some(set) = task.set() else { return };
         // A panic is a fault of this program; it must cost one delivery, never the thread with all that wait for it.
         let worked = catch_unwind(AssertUnwindSafe(|| {
             let version = set.standards.hash();
@@ -328,6 +321,7 @@ fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
             // Whoever asked is gone only with the engine.
             let _ = back.send((decided, verdict));
         }
+        Task::End => {}
     }
 }
 

@@ -16,7 +16,7 @@ use crate::telemetry::parts::Parts;
 use crate::transport::port::reach::Reached;
 
 use super::broken::Broken;
-use super::core::{Core, Settings};
+use super::core::{Core, Settings, Task};
 use super::duty::Keeper;
 use super::gate::Gate;
 use super::hands::Hands;
@@ -93,13 +93,17 @@ impl Engine {
         let mut threads = Vec::new();
         for index in 0..core.settings.workers.max(1) {
             let (core, tasks) = (core.clone(), tasks.clone());
-            let ended = core.stop.clone();
             let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
                 let _standing = Standing::new(&core, "worker");
-                receive::work(&core, &tasks, &ended);
+                receive::work(&core, &tasks);
             })?;
             threads.push(thread);
         }
+        let workers = Workers(core.clone(), threads.len());
+        tokio::spawn(async move {
+            workers.0.stop.cancelled().await;
+            drop(workers);
+        });
         let stretches = vec![
             watch::spawn(&core, "lookup", lookup::run(core.clone(), lookup_orders)),
             watch::spawn(&core, "commit", commit::run(core.clone(), pending)),
@@ -161,8 +165,19 @@ impl Engine {
             stretch.abort();
         }
         for thread in self.threads {
-            // A worker looks at the stop each few milliseconds and never blocks on input or output.
+            // A worker ends once it has done what was there, and never blocks on input or output.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+/// The worker threads, which sleep until there is something to do: they are told to end when the engine stops, or the runtime goes.
+struct Workers(Arc<Core>, usize);
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for _ in 0..self.1 {
+            let _ = self.0.ready.send(Task::End);
         }
     }
 }

@@ -65,6 +65,7 @@ mod osci_support;
 mod osci_write;
 mod partner_versions;
 mod postgres;
+mod process;
 mod recovery;
 mod register;
 mod rights;
