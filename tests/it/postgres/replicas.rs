@@ -424,6 +424,14 @@ async fn each_replica_is_known_as_one_of_the_house_and_by_a_copy_of_the_database
         .output()
         .unwrap();
     assert!(put.status.success(), "{}", String::from_utf8_lossy(&put.stderr));
+    // Whoever opens the copy holds its lock by a number of its own: that of no process from which the copy was taken.
+    let held = "SELECT l.objid::bigint FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                WHERE d.datname = current_database() AND l.classid = 20034 AND l.granted";
+    let held: Vec<i64> = cluster.admin.query(held, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    let of_copy = cluster.house.server.admin(&copy).await;
+    let drawn: i64 = of_copy.query_one("SELECT nextval('drehscheibe.lauf')", &[]).await.unwrap().get(0);
+    assert!(!held.is_empty() && held.iter().all(|held| *held < drawn), "{held:?} {drawn}");
+    drop(of_copy);
     let replica = &cluster.replicas[0];
     let secret = replica.config.join("secrets/url");
     let own = fs::read_to_string(&secret).unwrap();
