@@ -269,10 +269,80 @@ pub struct Evidence {
     pub size: u64,
     /// What was verified and how, such as `mtls` with the certificate's fingerprint.
     pub verification: String,
+    /// Every signature that was judged, where the transport has signatures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified: Vec<Verified>,
+    /// The octets as a signature covers them, whole, where the transport has signatures: what they say can be judged again from nothing else.
+    /// Kept like a part, and never handed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Part>,
     /// Ids of the protocol.
     pub protocol_ids: Vec<(String, String)>,
     /// Address of the peer.
     pub peer: Option<String>,
+}
+
+/// One signature of a delivery as it was judged when that came in; also that there was none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// What it covers, in our words: `envelope`; `document`, `part 1` and so on as the delivery has them.
+    pub over: Vec<String>,
+    /// The certificate under which it was made; `None` where nobody signed.
+    pub by: Option<SignedUnder>,
+    /// Its scheme, such as `sha256-rsa-MGF1`.
+    pub algorithm: Option<String>,
+    /// When its signer says that he signed, as he signed it.
+    pub said: Option<String>,
+    /// From the issuer of that certificate up to the authority that the configuration names, each in DER as Base64; empty where the
+    /// certificate itself is pinned.
+    pub chain: Vec<String>,
+    /// What was known of revocation then, in our words.
+    pub revocation: String,
+    /// When it was judged.
+    pub judged: Option<Timestamp>,
+    /// Whether it counts.
+    pub counts: bool,
+    /// Why, in our words.
+    pub verdict: String,
+}
+
+/// A certificate under which something was signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedUnder {
+    /// Its issuer, as the authority writes itself; `None` where it is its own, whose name may be a person's.
+    pub issuer: Option<String>,
+    /// Its serial number in decimal digits.
+    pub serial: String,
+    /// SHA-256 of its octets, hex.
+    pub fingerprint: String,
+    /// Its octets in DER as Base64.
+    pub der: String,
+}
+
+impl Verified {
+    /// The fingerprint of the certificate under which it was signed.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.by.as_ref().map(|by| by.fingerprint.as_str())
+    }
+
+    /// The whole of it in a line, without a name of a person.
+    pub fn line(&self) -> String {
+        let over = self.over.join(", ");
+        let Some(by) = &self.by else { return format!("{over}: {}", self.verdict) };
+        let short = by.fingerprint.get(..16).unwrap_or(&by.fingerprint);
+        let issuer = by.issuer.as_deref().unwrap_or("itself");
+        let scheme = self.algorithm.as_deref().unwrap_or("an unnamed scheme");
+        let said = self.said.as_ref().map(|said| format!(", dated {said}")).unwrap_or_default();
+        let chain = match self.chain.len() {
+            0 => String::new(),
+            many => format!("; chain of {many} to a named authority"),
+        };
+        let at = self.judged.map(|at| format!(" (judged {at})")).unwrap_or_default();
+        format!(
+            "{over}: {scheme} under certificate {short}, serial {} of {issuer}{said}{chain}; revocation {}; {}{at}",
+            by.serial, self.revocation, self.verdict
+        )
+    }
 }
 
 /// One delivery: head, one business document, further parts, evidence.

@@ -34,6 +34,15 @@ pub enum MessagesCommand {
         after_help = "Example:\n  drehscheibe messages original 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --out vergleich-1 --reason \"zwei Fassungen vergleichen\""
     )]
     Original(OriginalArgs),
+    /// Write what proves a delivery by OSCI into a new folder: the octets as they were signed, certificates with their chains, the Laufzettel of what
+    /// it sent, and what was verified when it came. Any tool of OSCI judges them again.
+    ///
+    /// It takes two persons, like `messages original`: the first one's request stands for 24 hours, a second one who gives the same command within
+    /// that time gets the files. Both, with their reasons, stand in the Abrufprotokoll.
+    #[command(
+        after_help = "Example:\n  drehscheibe messages proof 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --out nachweis-1 --reason \"Zugang bestritten, Az. 12 F 3/26\""
+    )]
+    Proof(OriginalArgs),
 }
 
 /// States that can be listed.
@@ -132,7 +141,7 @@ pub struct ShowArgs {
     pub id: Uuid,
 }
 
-/// Arguments of `messages original`.
+/// Arguments of `messages original` and `messages proof`.
 #[derive(Clone, Debug, Args)]
 pub struct OriginalArgs {
     /// The id of the message.

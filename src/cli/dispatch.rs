@@ -13,8 +13,8 @@ use crate::cli::output::{Output, visible_lines};
 use crate::cli::{
     audit, backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run,
     explain, find, inspect, letter, lieferung, messages, migrate, original, osci, parked, pause, person,
-    recover, retention, routes, run, schema, stage, standards, status, support, tables, test, validate,
-    vorgang, xta, zuweisen,
+    proof, recover, retention, routes, run, schema, stage, standards, status, support, tables, test,
+    validate, vorgang, xta, zuweisen,
 };
 use crate::clock::Clock;
 use crate::telemetry::panics;
@@ -73,6 +73,11 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
             let fit = stage::running(global, out)?;
             stage::may_write(global, &fit, &args.out)?;
             original::run(&*stage::opened(global, &fit, false)?, &clock, &person::acting(), args, out).await
+        }
+        Command::Messages(MessagesCommand::Proof(args)) => {
+            let fit = stage::running(global, out)?;
+            stage::may_write(global, &fit, &args.out)?;
+            proof::run(&*stage::opened(global, &fit, false)?, &clock, &person::acting(), args, out).await
         }
         Command::Messages(MessagesCommand::Find(args)) => find::run(global, &clock, args, out).await,
         Command::Messages(command) => {

@@ -26,7 +26,7 @@ pub async fn run(
             Ok(Exit::Ok)
         }
         // What it needs stands in a file of its own.
-        MessagesCommand::Original(_) => {
+        MessagesCommand::Original(_) | MessagesCommand::Proof(_) => {
             Err(CliError::Usage("an original needs a store that can be written to".to_owned()))
         }
         MessagesCommand::Find(_) => {
@@ -160,6 +160,9 @@ pub fn print_one(listed: &Listed, now: Timestamp, out: &mut Output) -> std::io::
     for (name, value) in rows.into_iter().chain(optional) {
         out.say(&format!("{name:<11}{value}"))?;
     }
+    for line in &listed.verified {
+        out.say(&format!("{:<11}{line}", "verified"))?;
+    }
     if let Some(code) = to_explain(listed) {
         out.say(&format!("{:<11}drehscheibe explain {code}", "see"))?;
     }
@@ -267,6 +270,7 @@ pub mod tests {
             next_step: Some("add the route, then replay".to_owned()),
             size: 5_120,
             octets_sha256: "ab".repeat(32),
+            verified: Vec::new(),
             decided_by: "cd".repeat(8),
             sends: vec![send()],
         }
@@ -358,6 +362,19 @@ pub mod tests {
         );
         assert!(text.contains("received   2026-11-21 12:57:00 (3 minutes ago)"), "{text}");
         assert!(text.contains("callback:kita-portal  stand    3         2 hours ago"), "{text}");
+    }
+
+    #[test]
+    fn each_signature_that_was_judged_is_a_line() {
+        let listed =
+            Listed { verified: vec!["envelope: a".to_owned(), "document: b".to_owned()], ..example() };
+        let printed = Printed::default();
+        print_one(&listed, noon(), &mut printed.output(false)).unwrap();
+        assert!(
+            printed.text().contains("verified   envelope: a\nverified   document: b\n"),
+            "{}",
+            printed.text()
+        );
     }
 
     #[test]

@@ -2,36 +2,23 @@
 //! to two persons only, and both stand with their reasons in the Abrufprotokoll (rules.md 8 and 9).
 //! Never prints content, never takes a name of a file from a message, and never writes over anything.
 
-use std::fs::DirBuilder;
 use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::args_messages::OriginalArgs;
 use super::exit::{CliError, Exit};
 use super::output::Output;
+use super::{new_folder, two_persons};
 use crate::clock::Clock;
-use crate::config;
 use crate::envelope::{Envelope, Part};
 use crate::store::contract::{Filter, Listed, Scope, Store};
-use crate::store::private;
 
-/// Under this name requests stand among the notes of transports.
-const NOTES: &str = "messages original";
-/// So long a first person's request stands.
-const STANDS: SignedDuration = SignedDuration::from_hours(24);
-
-/// What a first person asked for.
-#[derive(Debug, Serialize, Deserialize)]
-struct Request {
-    person: String,
-    reason: String,
-    at: Timestamp,
-}
+/// What is asked for.
+const COMMAND: &str = "messages original";
 
 /// What was written, and what it is of.
 #[derive(Debug, Serialize)]
@@ -69,26 +56,15 @@ pub async fn run(
     let Some(listed) = store.list(&Scope::Operator, filter).await?.pop() else {
         return no(out, &format!("no message with id {id}; see `drehscheibe messages list`"));
     };
-    let (key, now) = (id.to_string(), clock.now());
-    let request =
-        store.note(NOTES, &key).await?.and_then(|octets| serde_json::from_slice::<Request>(&octets).ok());
-    let stands = |first: &Request| {
-        first.person != person && (SignedDuration::ZERO..STANDS).contains(&now.duration_since(first.at))
-    };
-    let Some(first) = request.filter(stands) else {
-        let request = Request { person: person.to_owned(), reason: reason.clone(), at: now };
-        let octets = serde_json::to_vec(&request).map_err(io::Error::other).map_err(CliError::Output)?;
-        store.set_note(NOTES, &key, Some(octets)).await?;
-        out.say("noted; within 24 hours a second person gives the same command and gets the files")?;
-        out.value(&serde_json::json!({ "state": "noted", "person": person }))?;
+    let now = clock.now();
+    let Some(first) = two_persons::asked(store, (COMMAND, *id), (person, reason), now, out).await? else {
         return Ok(Exit::Ok);
     };
     // Made before anything is shown: what cannot be written is not looked at.
-    DirBuilder::new().mode(0o700).create(folder).map_err(|error| unwritten(folder, &error))?;
+    new_folder::made(folder)?;
     // In the scope of its Mandant only, and recorded before it is handed out.
     let scope = Scope::Mandant(listed.mandant.clone());
-    let who = format!("{person}, asked by {}", first.person);
-    let why = format!("{reason} / {}", first.reason);
+    let (who, why) = first.with(person, reason);
     let original = match store.original(&scope, *id, &who, &why, now).await {
         Ok(Some(original)) => original,
         other => {
@@ -97,7 +73,7 @@ pub async fn run(
             return no(out, &format!("the original of {id} is not kept, only its hash and size"));
         }
     };
-    store.set_note(NOTES, &key, None).await?;
+    two_persons::answered(store, (COMMAND, *id)).await?;
     let written = write(store, &listed, original, folder).await?;
     out.say(&format!(
         "{} files in {}; remove them when they are not needed any more",
@@ -118,14 +94,6 @@ fn no(out: &mut Output, text: &str) -> Result<Exit, CliError> {
     Ok(Exit::No)
 }
 
-fn unwritten(path: &Path, error: &io::Error) -> CliError {
-    CliError::Usage(format!(
-        "{} cannot be made: {}; name a folder that is not there yet",
-        path.display(),
-        config::what(error.kind())
-    ))
-}
-
 async fn write(
     store: &dyn Store,
     listed: &Listed,
@@ -136,12 +104,12 @@ async fn write(
     let mut files = Vec::with_capacity(parts.len() + 1);
     let media = head.content_type.unwrap_or_default();
     let file = format!("dokument.{}", ending(&media));
-    one(folder, &file)?.write_all(&body).map_err(CliError::Output)?;
+    new_folder::file(folder, &file)?.write_all(&body).map_err(CliError::Output)?;
     let (size, sha256) = (body.len() as u64, evidence.octets_sha256.clone());
     files.push(File { file, name: String::new(), media, size, sha256 });
     for (nth, part) in parts.into_iter().enumerate() {
         let file = format!("teil-{}.{}", nth + 1, ending(&part.content_type));
-        let mut to = one(folder, &file)?;
+        let mut to = new_folder::file(folder, &file)?;
         let Part { name, content_type, size, sha256, claim, mandant, .. } = part;
         let mut from = store.open_claim(&mandant, &claim).await?;
         while let Some(octets) = from.read().await? {
@@ -160,14 +128,8 @@ async fn write(
         files,
     };
     let said = serde_json::to_vec_pretty(&written).map_err(io::Error::other).map_err(CliError::Output)?;
-    one(folder, "angaben.json")?.write_all(&said).map_err(CliError::Output)?;
+    new_folder::file(folder, "angaben.json")?.write_all(&said).map_err(CliError::Output)?;
     Ok(written)
-}
-
-/// A new file that only this user can read; nothing is followed.
-fn one(folder: &Path, name: &str) -> Result<std::fs::File, CliError> {
-    let path = folder.join(name);
-    private::new_file(&path).map_err(|error| unwritten(&path, &error))
 }
 
 /// How a file ends by what its sender says that it is; whatever else that is, it is no program.

@@ -45,7 +45,8 @@ fn octets(entry: &Entry) -> u64 {
     let envelope = &entry.envelope;
     match entry.keep {
         Keep::Original => {
-            ROWS + envelope.parts.iter().map(|part| part.size).sum::<u64>() + envelope.body.len() as u64
+            let laid = envelope.parts.iter().chain(&envelope.evidence.received);
+            ROWS + laid.map(|part| part.size).sum::<u64>() + envelope.body.len() as u64
         }
         Keep::HashOnly => ROWS,
     }

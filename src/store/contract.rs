@@ -231,6 +231,8 @@ pub struct Listed {
     pub size: u64,
     /// Hash of its octets.
     pub octets_sha256: String,
+    /// What was verified when it came, a line for each signature.
+    pub verified: Vec<String>,
     /// What decided it.
     pub decided_by: String,
     /// What it sent.
@@ -458,10 +460,8 @@ pub trait Store:
     /// Facts and guards, in the order asked; for steps only, reads across Mandanten (rules.md 7).
     async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError>;
 
-    /// One transaction for all entries: only those whose keys are new take part. An error means that nothing was written.
-    ///
-    /// Idempotency is looked at first (`Again`, `Conflict`), then guards (`Stale`). Entries of one batch never share a key, nor a
-    /// guard unless it is a shared one ([`crate::effects::GuardKey::shared`]), which is compared and not bumped.
+    /// One transaction for all entries; only those whose keys are new take part. An error means that nothing was written. Idempotency is looked at
+    /// first (`Again`, `Conflict`), then guards (`Stale`). Entries of a batch share no key, and only guards that are compared and not bumped ([`crate::effects::GuardKey::shared`]).
     async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
         let entries = entries.into_iter().map(Arc::new).collect();
         self.commit_and_take(entries, None).await.map(|made| made.committed)

@@ -24,6 +24,7 @@ pub mod osci;
 pub mod osci_client;
 pub mod osci_contents;
 pub mod osci_intermediary;
+pub mod osci_evidence;
 pub mod osci_keys;
 pub mod osci_server;
 pub mod osci_trust;

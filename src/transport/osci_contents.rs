@@ -10,11 +10,12 @@ use super::osci::content::{self, Container, ContentFault, Item};
 use super::osci::envelope::{Envelope as Opened, Named, Standing};
 use super::osci::open::Rules;
 use super::osci::report::Report;
+use super::osci_evidence::{self, bounded};
 use super::osci_keys::Keys;
 use super::osci_trust::{Author, Known};
 use super::port::account::Bound;
 use super::port::{Busy, Intake};
-use crate::envelope::{Envelope, Verdict};
+use crate::envelope::{Envelope, Verdict, Verified};
 use crate::mime::media::handed_on;
 use crate::mime::reader;
 use crate::rejection::{Fault, Rejection};
@@ -67,6 +68,8 @@ pub struct Gathered {
     pub signers: Vec<String>,
     /// The times of signing that they say and signed.
     pub times: Vec<String>,
+    /// Every signature of a content as it was judged, and what nobody signed.
+    pub verified: Vec<Verified>,
     /// Whether something is for other readers only.
     pub closed: bool,
 }
@@ -117,14 +120,18 @@ pub fn verification(signed: bool, gathered: &Gathered) -> String {
     format!("osci; envelope {envelope}; content {content}")
 }
 
+/// The same as a list: the envelope first, by the signature that was judged where there is one, then the contents.
+pub fn evidence(envelope: Option<Verified>, gathered: &Gathered, now: Timestamp) -> Vec<Verified> {
+    let unsigned = || {
+        let verdict = "unsigned; taken as the intermediary's policy allows";
+        osci_evidence::nobody(vec![osci_evidence::ENVELOPE.to_owned()], verdict, now)
+    };
+    std::iter::once(envelope.unwrap_or_else(unsigned)).chain(gathered.verified.iter().cloned()).collect()
+}
+
 /// Under which a delivery is known: by its sender and the id of its intermediary, as a hash, because that is foreign text.
 pub fn transport_id(partner: &str, message_id: &str) -> String {
     format!("{partner}:osci-{}", sha256_hex(message_id.as_bytes()))
-}
-
-/// Foreign text as it is kept: bounded.
-pub fn bounded(value: &str) -> String {
-    value.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// By what deliveries are judged.
@@ -294,8 +301,13 @@ fn walk(
             Item::Closed { .. } => gathered.closed = true,
             Item::Container { reader, container } => {
                 let encrypted = inside.encrypted || reader.is_some();
-                let (Container { items, .. }, signed) = counted(container, terms, gathered);
+                let (Container { items, .. }, signed, judged) = counted(container, terms, gathered);
+                let from = gathered.contents.len();
                 walk(items, Inside { signed: inside.signed || signed, encrypted }, terms, gathered)?;
+                let over: Vec<String> = (from..gathered.contents.len()).map(osci_evidence::content).collect();
+                gathered
+                    .verified
+                    .extend(judged.into_iter().map(|one| Verified { over: over.clone(), ..one }));
             }
             Item::Octets { id, name, media_type, octets } => {
                 if !(inside.signed || policy.unsigned && terms.vouched) {
@@ -306,6 +318,11 @@ fn walk(
                 }
                 if gathered.contents.len() >= MOST {
                     return Err("more than 64 contents");
+                }
+                if !inside.signed {
+                    let over = vec![osci_evidence::content(gathered.contents.len())];
+                    let verdict = "unsigned; taken as the partner's policy allows, the intermediary vouches for its sender";
+                    gathered.verified.push(osci_evidence::nobody(over, verdict, terms.now));
                 }
                 gathered.contents.push(Content {
                     name: name.or(id),
@@ -319,14 +336,20 @@ fn walk(
     Ok(())
 }
 
-/// The container, and whether a signature under a pinned certificate covers it.
-fn counted(container: Standing<Container>, terms: &Terms<'_>, gathered: &mut Gathered) -> (Container, bool) {
+/// The container, whether a signature that counts covers it, and how each of its signatures was judged.
+fn counted(
+    container: Standing<Container>,
+    terms: &Terms<'_>,
+    gathered: &mut Gathered,
+) -> (Container, bool, Vec<Verified>) {
     match container {
-        Standing::Unsigned(unproven) => (unproven.accept_unproven(), false),
+        Standing::Unsigned(unproven) => (unproven.accept_unproven(), false, Vec::new()),
         Standing::Signed { covered, signers } => {
-            let mut counts = false;
+            let (mut counts, mut all) = (false, Vec::new());
             for signer in signers {
-                if terms.author.pinned.signs(&signer.certificate, terms.now).is_ok() {
+                let judged = terms.author.pinned.signs(&signer.certificate, terms.now);
+                all.push(osci_evidence::of(Vec::new(), &signer, &judged, terms.now));
+                if judged.is_ok() {
                     counts = true;
                     let fingerprint = signer.certificate.fingerprint();
                     if !gathered.signers.contains(&fingerprint) {
@@ -335,7 +358,7 @@ fn counted(container: Standing<Container>, terms: &Terms<'_>, gathered: &mut Gat
                     gathered.times.extend(signer.time);
                 }
             }
-            (covered.into_inner(), counts)
+            (covered.into_inner(), counts, all)
         }
     }
 }

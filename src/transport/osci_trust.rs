@@ -19,7 +19,7 @@ use crate::clock::Tick;
 use crate::telemetry::parts::{Failing, Parts, Speaker, Turn};
 use crate::trust::certificate::Certificate;
 use crate::trust::keys::{self, KeyFault};
-use crate::trust::path::{Anchors, Revocation, Untrusted, Use};
+use crate::trust::path::{Anchors, Revocation, Trusted, Untrusted, Use};
 
 /// What may be received although it proves less; nothing of it unless it is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -96,7 +96,7 @@ impl Pinned {
     }
 
     /// Whether a signature under this certificate counts as its own now.
-    pub fn signs(&self, certificate: &Certificate, now: Timestamp) -> Result<(), Untrusted> {
+    pub fn signs(&self, certificate: &Certificate, now: Timestamp) -> Result<Trusted, Untrusted> {
         self.signature.trusts(certificate, Use::Sign, now, Revocation::Ignored)
     }
 
@@ -129,9 +129,9 @@ pub struct Known {
 }
 
 impl Known {
-    /// The intermediary that signs under this certificate now.
-    pub fn intermediary(&self, certificate: &Certificate, now: Timestamp) -> Option<&Pinned> {
-        self.intermediaries.iter().find(|known| known.signs(certificate, now).is_ok())
+    /// The intermediary that signs under this certificate now, and why that counts.
+    pub fn intermediary(&self, certificate: &Certificate, now: Timestamp) -> Option<(&Pinned, Trusted)> {
+        self.intermediaries.iter().find_map(|known| Some((known, known.signs(certificate, now).ok()?)))
     }
 
     /// The partners that have a certificate to sign with that another one has as well.

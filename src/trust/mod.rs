@@ -6,10 +6,12 @@ pub mod cipher;
 pub mod decrypt;
 pub mod digest;
 pub mod keys;
+pub mod list;
 pub mod path;
 pub mod scheme;
 pub mod sign;
 
+mod algorithms;
 mod brainpool;
 mod der;
 mod ec;

@@ -1,16 +1,20 @@
 //! Whether a certificate is trusted: it is pinned, or a path of valid certificates that nobody revoked leads to a CA that
 //! the configuration names. It never takes trust from a message: certificates of a message may only fill a path.
 
-use jiff::Timestamp;
+use std::cmp::Reverse;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use thiserror::Error;
 use webpki::{
     CertRevocationList, EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator, KeyPurposeIdIter,
-    OwnedCertRevocationList, RevocationCheckDepth, RevocationOptionsBuilder, UnknownStatusPolicy,
-    anchor_from_trusted_cert,
+    RevocationCheckDepth, RevocationOptionsBuilder, UnknownStatusPolicy, anchor_from_trusted_cert,
 };
 
+use super::algorithms;
 use super::certificate::Certificate;
+use super::list::RevocationList;
 
 /// Why a certificate is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -33,9 +37,22 @@ pub enum Untrusted {
     /// The list of revoked certificates is too old.
     #[error("the list of revoked certificates of its issuer is out of date; import a new one")]
     ListTooOld,
+    /// It has a shape for which no path is followed: it says that it is one of a CA, is of a version before 3, or has a critical extension of
+    /// which nothing is known.
+    #[error(
+        "the certificate, or one above it, has a shape for which no path is followed; pin it, or have it issued anew"
+    )]
+    Shape,
     /// The path is not valid.
     #[error("the path to a named ca is not valid")]
     BadPath,
+}
+
+impl Untrusted {
+    /// Whether it is ours to mend: nothing says that anything is wrong with the certificate itself.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Untrusted::StatusUnknown | Untrusted::ListTooOld)
+    }
 }
 
 /// What a key is to be used for.
@@ -53,16 +70,45 @@ pub enum Revocation {
     /// Not at all (pins, and partners whose policy says so).
     Ignored,
     /// By lists; a certificate whose issuer has none, or one out of date, is not trusted.
-    Listed,
+    Listed {
+        /// How long a list holds after the time at which the next one was due.
+        grace: SignedDuration,
+    },
+}
+
+/// Why a certificate is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trusted {
+    /// From its issuer up to the CA that the configuration names; empty where the certificate itself is pinned.
+    pub chain: Vec<Certificate>,
+    /// What is known of its revocation.
+    pub status: Status,
+}
+
+/// What was known of the revocation of a certificate that is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It is pinned: there is no list that would be asked.
+    Pinned,
+    /// The configuration says that no list is asked.
+    Unasked,
+    /// No list of an issuer in its path names it.
+    NotListed {
+        /// When the oldest of these lists was made.
+        made: Timestamp,
+        /// When the first of them was to be followed by the next one.
+        next: Timestamp,
+    },
 }
 
 /// What the configuration trusts.
 #[derive(Default)]
 pub struct Anchors {
     pins: Vec<Certificate>,
-    authorities: Vec<TrustAnchor<'static>>,
+    authorities: Vec<(TrustAnchor<'static>, Certificate)>,
     between: Vec<CertificateDer<'static>>,
-    lists: Vec<CertRevocationList<'static>>,
+    /// The newest first: of several of one issuer that one is asked.
+    lists: Vec<RevocationList>,
 }
 
 impl Anchors {
@@ -76,7 +122,7 @@ impl Anchors {
         let der = CertificateDer::from(certificate.der().to_vec());
         match anchor_from_trusted_cert(&der) {
             Ok(anchor) => {
-                self.authorities.push(anchor.to_owned());
+                self.authorities.push((anchor.to_owned(), certificate.clone()));
                 true
             }
             Err(_) => false,
@@ -88,25 +134,20 @@ impl Anchors {
         self.between.push(CertificateDer::from(certificate.der().to_vec()));
     }
 
-    /// Takes in a list of revoked certificates in DER; `false` when it is none. Its signature is checked when it is used.
-    pub fn list(&mut self, der: &[u8]) -> bool {
-        match OwnedCertRevocationList::from_der(der) {
-            Ok(list) => {
-                self.lists.push(list.into());
-                true
-            }
-            Err(_) => false,
-        }
+    /// Takes in a list of revoked certificates. Its signature is checked when it is used.
+    pub fn list(&mut self, list: RevocationList) {
+        self.lists.push(list);
+        self.lists.sort_by_key(|list| Reverse(list.made()));
     }
 
-    /// Whether `certificate` is trusted for `purpose` at `time`.
+    /// Whether `certificate` is trusted for `purpose` at `time`, and why.
     pub fn trusts(
         &self,
         certificate: &Certificate,
         purpose: Use,
         time: Timestamp,
         revocation: Revocation,
-    ) -> Result<(), Untrusted> {
+    ) -> Result<Trusted, Untrusted> {
         let allowed = match purpose {
             Use::Sign => certificate.may_sign(),
             Use::Encrypt => certificate.may_encrypt(),
@@ -118,49 +159,96 @@ impl Anchors {
             return Err(Untrusted::OutOfTerm);
         }
         if self.pins.contains(certificate) {
-            return Ok(());
+            return Ok(Trusted { chain: Vec::new(), status: Status::Pinned });
         }
         if self.authorities.is_empty() {
             return Err(Untrusted::Unknown);
         }
-        self.path(certificate, time, revocation)
+        let grace = match revocation {
+            Revocation::Ignored => return self.path(certificate, time, None),
+            Revocation::Listed { grace } => grace,
+        };
+        let holds = |list: &&RevocationList| {
+            list.made() <= time && list.next().checked_add(grace).is_ok_and(|end| time <= end)
+        };
+        let held: Vec<&RevocationList> = self.lists.iter().filter(holds).collect();
+        match self.path(certificate, time, Some(&held)) {
+            // Of an issuer whose list is too old it is said that it is, and not that there is none; what it names is revoked all the same.
+            Err(Untrusted::StatusUnknown) if held.len() < self.lists.len() => {
+                match self.path(certificate, time, Some(&self.lists.iter().collect::<Vec<_>>())) {
+                    Ok(_) => Err(Untrusted::ListTooOld),
+                    Err(cause) => Err(cause),
+                }
+            }
+            judged => judged,
+        }
     }
 
     fn path(
         &self,
         certificate: &Certificate,
         time: Timestamp,
-        revocation: Revocation,
-    ) -> Result<(), Untrusted> {
+        lists: Option<&[&RevocationList]>,
+    ) -> Result<Trusted, Untrusted> {
         let der = CertificateDer::from(certificate.der().as_ref());
-        let leaf = EndEntityCert::try_from(&der).map_err(|_| Untrusted::BadPath)?;
+        let leaf = EndEntityCert::try_from(&der).map_err(untrusted)?;
         let seconds = u64::try_from(time.as_second()).map_err(|_| Untrusted::OutOfTerm)?;
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-        let lists: Vec<&CertRevocationList<'_>> = self.lists.iter().collect();
-        let options = match revocation {
-            Revocation::Ignored => None,
-            Revocation::Listed => Some(
-                RevocationOptionsBuilder::new(&lists)
+        let asked: Vec<&CertRevocationList<'_>> =
+            lists.unwrap_or_default().iter().map(|list| list.list()).collect();
+        let options = match lists {
+            None => None,
+            Some(_) => Some(
+                RevocationOptionsBuilder::new(&asked)
                     .map_err(|_| Untrusted::StatusUnknown)?
                     .with_depth(RevocationCheckDepth::Chain)
                     .with_status_policy(UnknownStatusPolicy::Deny)
-                    .with_expiration_policy(ExpirationPolicy::Enforce)
+                    // How long a list holds is said by the caller.
+                    .with_expiration_policy(ExpirationPolicy::Ignore)
                     .build(),
             ),
         };
-        let algorithms = webpki::ALL_VERIFICATION_ALGS;
-        leaf.verify_for_usage(algorithms, &self.authorities, &self.between, time, AnyUse, options, None)
-            .map(drop)
-            .map_err(|error| match error {
-                webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
-                    Untrusted::OutOfTerm
-                }
-                webpki::Error::CertRevoked => Untrusted::Revoked,
-                webpki::Error::UnknownRevocationStatus => Untrusted::StatusUnknown,
-                webpki::Error::CrlExpired { .. } => Untrusted::ListTooOld,
-                webpki::Error::UnknownIssuer => Untrusted::Unknown,
-                _ => Untrusted::BadPath,
-            })
+        let anchors: Vec<TrustAnchor<'_>> =
+            self.authorities.iter().map(|(anchor, _)| anchor.clone()).collect();
+        let path = leaf
+            .verify_for_usage(algorithms::ALL, &anchors, &self.between, time, AnyUse, options, None)
+            .map_err(untrusted)?;
+        let mut chain = Vec::new();
+        let mut issuers = vec![leaf.issuer()];
+        for between in path.intermediate_certificates() {
+            let octets = Bytes::copy_from_slice(&between.der());
+            chain.push(Certificate::from_der(octets).map_err(|_| Untrusted::BadPath)?);
+            issuers.push(between.issuer());
+        }
+        let top = self.authorities.iter().find(|(anchor, _)| anchor == path.anchor());
+        chain.push(top.map(|(_, certificate)| certificate.clone()).ok_or(Untrusted::BadPath)?);
+        let status = match lists {
+            None => Status::Unasked,
+            Some(lists) => {
+                // The first of each issuer is the one that was asked.
+                let of = |issuer: &&[u8]| lists.iter().find(|list| list.list().issuer() == *issuer);
+                let used: Vec<&&RevocationList> = issuers.iter().filter_map(of).collect();
+                let made = used.iter().map(|list| list.made()).min().ok_or(Untrusted::StatusUnknown)?;
+                let next = used.iter().map(|list| list.next()).min().ok_or(Untrusted::StatusUnknown)?;
+                Status::NotListed { made, next }
+            }
+        };
+        Ok(Trusted { chain, status })
+    }
+}
+
+/// What an error of the path means.
+fn untrusted(error: webpki::Error) -> Untrusted {
+    match error {
+        webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => Untrusted::OutOfTerm,
+        webpki::Error::CertRevoked => Untrusted::Revoked,
+        webpki::Error::UnknownRevocationStatus => Untrusted::StatusUnknown,
+        webpki::Error::CrlExpired { .. } => Untrusted::ListTooOld,
+        webpki::Error::UnknownIssuer => Untrusted::Unknown,
+        webpki::Error::CaUsedAsEndEntity
+        | webpki::Error::UnsupportedCertVersion
+        | webpki::Error::UnsupportedCriticalExtension => Untrusted::Shape,
+        _ => Untrusted::BadPath,
     }
 }
 

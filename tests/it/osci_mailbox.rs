@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use drehscheibe::envelope::Envelope;
 use drehscheibe::telemetry::parts::{Said, Turn};
+use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::osci_client::keeper::Keeper;
 use drehscheibe::transport::osci_client::out::ClientDestination;
 use drehscheibe::transport::port::*;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use crate::osci_client::{attempt, delivery, destination, mailbox, reader, recorded, writers};
 use crate::osci_door::{key, pin};
 use crate::osci_peer::{Intermediary, Remembered, bounded, house};
+use crate::osci_support::{certificate, inside_term, verified};
 use crate::transport_support::{eventually, start};
 
 /// What is said of a part, once it fails.
@@ -57,6 +59,33 @@ async fn evidence_of_what_was_taken_unsigned_says_so() {
         let names: Vec<&str> =
             delivered[0].evidence.protocol_ids.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names.contains(&"osci.intermediary"), wrong.is_empty(), "{names:?}");
+        // The same as a list: what each signature covers, under which certificate, and that pins ask no list.
+        let [envelope, content] = &delivered[0].evidence.verified[..] else { panic!("two signatures") };
+        assert_eq!(
+            (&envelope.over[..], &content.over[..]),
+            (&["envelope".into()][..], &["document".into()][..])
+        );
+        assert_eq!(
+            (envelope.by.is_some(), envelope.counts, content.counts),
+            (wrong.is_empty(), wrong.is_empty(), true)
+        );
+        assert_eq!(content.fingerprint(), Some(certificate("originator_sig").fingerprint().as_str()));
+        assert_eq!(content.by.as_ref().unwrap().serial, certificate("originator_sig").serial());
+        assert!(content.algorithm.as_ref().unwrap().starts_with("sha256-rsa") && content.said.is_some());
+        assert_eq!(content.judged, Some(inside_term()));
+        let line = content.line();
+        assert!(
+            line.contains("revocation not asked, the certificate is pinned; counts, under a pinned"),
+            "{line}"
+        );
+        // And the octets that were signed, of which an independent verifier finds the same.
+        let received = delivered[0].evidence.received.clone().unwrap();
+        let octets = std::fs::read(&received.claim.name).unwrap();
+        assert_eq!(sha256_hex(&octets), delivered[0].evidence.octets_sha256);
+        if let Some(lines) = verified(&[("received", &octets)]) {
+            assert_eq!(lines[0].contains("SupplierSignature ok("), wrong.is_empty(), "{lines:?}");
+            assert!(lines[0].contains("content-sig") && lines[0].contains("by originator ok("), "{lines:?}");
+        }
     }
     // Contents of which only some are signed.
     let (house, around, _) = house(&writers());
@@ -64,6 +93,9 @@ async fn evidence_of_what_was_taken_unsigned_says_so() {
     let running = start(Arc::new(Keeper::new("haus", &settings, &around).unwrap().unwrap()));
     let delivered = house.wait_for(1).await;
     running.end().await.unwrap();
+    let all = &delivered[0].evidence.verified;
+    assert!(all.iter().any(|one| one.by.is_none() && one.verdict.starts_with("unsigned; taken")), "{all:?}");
+    assert!(all.iter().any(|one| one.over.len() > 1 && one.counts), "{all:?}");
     let said = &delivered[0].evidence.verification;
     assert!(said.contains(" of ") && said.contains("vouches for the sender of the others"), "{said}");
 }

@@ -2,7 +2,16 @@
 //! same answer and no second effect, also after the process was killed.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
+
+use clap::Parser;
+use drehscheibe::cli::args::Cli;
+use drehscheibe::cli::args_messages::OriginalArgs;
+use drehscheibe::cli::exit::{CliError, Exit};
+use drehscheibe::cli::output::Output;
+use drehscheibe::cli::{proof, stage};
+use drehscheibe::clock::Clock;
 
 use drehscheibe::transport::osci::content::Item;
 use drehscheibe::transport::osci::envelope::Standing;
@@ -10,7 +19,7 @@ use drehscheibe::transport::osci::kind::Kind;
 use jiff::Timestamp;
 
 use crate::osci_door::{Delivery, answered, channel, code, message, settings};
-use crate::osci_support::inside_term;
+use crate::osci_support::{certificate, inside_term, verified};
 use crate::support::{Running, StageDir, free_port, ready};
 use crate::xta_server_support::delivery;
 
@@ -69,7 +78,8 @@ impl Amt {
         }
     }
 
-    async fn up(&self) -> Running {
+    /// Starts it.
+    pub async fn up(&self) -> Running {
         let mut running = self.stage.start_with(&[("DREHSCHEIBE_CLOCK_FILE", self.clock.clone())]);
         for _ in 0..3_000 {
             let listens = tokio::net::TcpStream::connect(self.address).await.is_ok();
@@ -148,6 +158,101 @@ async fn an_office_delivers_by_osci_and_gets_its_quittung_on_the_same_exchange_o
     }
     assert!(!amt.stage.log().contains("kein-dokument"));
     assert!(running.terminate(), "{}", amt.stage.log());
+    let all: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let of =
+        |state: &str| all.as_array().unwrap().iter().find(|one| one["state"] == state).unwrap()["id"].clone();
+    let id: uuid::Uuid = of("accepted").as_str().unwrap().parse().unwrap();
+    let (_, shown) = amt.cli(&["messages", "show", &id.to_string()]);
+    let signer = &certificate("originator_sig").fingerprint()[..16];
+    for line in
+        ["verified   envelope: ", &format!("verified   document: sha256-rsa-MGF1 under certificate {signer}")]
+    {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    proved(&amt, id, of("denied").as_str().unwrap().parse().unwrap()).await;
+}
+
+/// What `messages proof` does for a person, while nothing runs.
+async fn asked(amt: &Amt, of: uuid::Uuid, person: &str) -> Result<Exit, CliError> {
+    let command = amt.stage.command(&["status"]);
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let global = Cli::try_parse_from(words).unwrap().global;
+    let mut out = Output::stdout(true);
+    let store = stage::write_store(&global, &mut out).unwrap();
+    let folder = amt.stage.dir.path().join("nachweis");
+    let args = OriginalArgs { id: of, out: folder, reason: "Zugang bestritten".to_owned() };
+    let exit = proof::run(&*store, &Clock::set(inside_term()), person, &args, &mut out).await;
+    store.close(Duration::from_secs(10)).await.unwrap();
+    exit
+}
+
+/// The folder that two persons get of a message.
+pub async fn exported(amt: &Amt, of: uuid::Uuid) -> std::path::PathBuf {
+    let folder = amt.stage.dir.path().join("nachweis");
+    assert_eq!(asked(amt, of, "os:anna").await.unwrap(), Exit::Ok);
+    assert!(!folder.exists(), "alone nobody gets it");
+    assert_eq!(asked(amt, of, "os:rita").await.unwrap(), Exit::Ok);
+    folder
+}
+
+/// What two persons get, and that somebody else judges it as we did.
+async fn proved(amt: &Amt, id: uuid::Uuid, denied: uuid::Uuid) {
+    let folder = exported(amt, id).await;
+    let octets = |name: &str| fs::read(folder.join(name)).unwrap();
+    let verdict: serde_json::Value = serde_json::from_slice(&octets("urteil.json")).unwrap();
+    let judged = verdict["verified"].as_array().unwrap();
+    let document = judged.iter().find(|one| one["over"] == serde_json::json!(["document"])).unwrap();
+    assert_eq!(document["fingerprint"], certificate("originator_sig").fingerprint());
+    assert_eq!((&document["counts"], judged.len()), (&true.into(), 2), "{verdict}");
+    assert!(document["revocation"].as_str().unwrap().starts_with("not asked"), "{document}");
+    let mode = |path: &Path| std::os::unix::fs::MetadataExt::mode(&fs::metadata(path).unwrap()) & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let mut files: Vec<String> = Vec::new();
+    for file in fs::read_dir(&folder).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(mode(&file.path()), 0o600);
+        files.push(file.file_name().into_string().unwrap());
+    }
+    let summed = |folder: &Path| {
+        let mut sums = std::process::Command::new("sha256sum");
+        sums.args(["--check", "--strict", "--quiet", "SHA256SUMS"]).current_dir(folder);
+        sums.status().unwrap().success()
+    };
+    assert!(summed(&folder));
+    // An independent verifier finds what we found: as many signatures, each good.
+    let body = octets("empfangen.http-body.bin");
+    let judge = |body: &[u8]| verified(&[("empfangen", body)]).map(|lines| lines[0].clone());
+    let Some(said) = judge(&body) else { return };
+    assert!(
+        said.contains("ClientSignature ok(") && said.contains("content-sig container by id ok("),
+        "{said}"
+    );
+    assert_eq!(
+        said.matches(" ok(").count(),
+        judged.iter().filter(|one| one["counts"] == true).count(),
+        "{said}"
+    );
+    // One octet changed is found, in whichever file; where it is signed by the verifier, too.
+    for name in files.iter().filter(|name| *name != "SHA256SUMS") {
+        let before = octets(name);
+        let mut other = before.clone();
+        let at = other.len() / 2;
+        other[at] ^= 1;
+        fs::write(folder.join(name), &other).unwrap();
+        assert!(!summed(&folder), "{name}");
+        fs::write(folder.join(name), &before).unwrap();
+    }
+    let at = body.windows(10).position(|window| window == b"<osci:Chal").unwrap() + 18;
+    let mut other = body.clone();
+    other[at] = if other[at] == b'A' { b'B' } else { b'A' };
+    assert!(!judge(&other).unwrap().contains("ClientSignature ok("));
+    // A folder that is there is never written into, and of a stranger nothing is kept that proves anything.
+    assert_eq!(asked(amt, id, "os:anna").await.unwrap(), Exit::Ok);
+    assert!(asked(amt, id, "os:rita").await.is_err());
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(asked(amt, denied, "os:anna").await.unwrap(), Exit::Ok);
+    assert_eq!(asked(amt, denied, "os:rita").await.unwrap(), Exit::No);
+    assert!(!folder.exists());
 }
 
 #[test]

@@ -8,13 +8,15 @@ use bytes::Bytes;
 use drehscheibe::trust::certificate::{Certificate, KeyKind};
 use drehscheibe::trust::decrypt::{Decrypter, KeyDecrypter, Wrap, wrap};
 use drehscheibe::trust::keys::{self, KeyFault, KeyFile};
-use drehscheibe::trust::path::{Anchors, Revocation, Untrusted, Use};
+use drehscheibe::trust::list::{NoList, RevocationList};
+use drehscheibe::trust::path::{Anchors, Revocation, Status, Untrusted, Use};
 use drehscheibe::trust::scheme::Scheme;
 use drehscheibe::trust::sign::{KeySigner, SignFault, Signer};
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber,
 };
 
 fn wire(file: &str) -> Vec<u8> {
@@ -173,6 +175,8 @@ fn wrapped_keys_come_back_and_others_give_a_key_that_opens_nothing() {
     assert!(wrap(Wrap::OaepSha256, &key, &read("trust/p384.crt.pem").certificates[0]).is_none());
 }
 
+const LISTED: Revocation = Revocation::Listed { grace: SignedDuration::ZERO };
+
 fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * count)
 }
@@ -229,8 +233,9 @@ fn a_path_leads_to_a_named_authority_whatever_shape_the_certificate_has() {
     assert!(anchors.authority(&root.certificate));
     assert!(root.certificate.is_authority());
     anchors.between(&middle.certificate);
-    let trusts =
-        |certificate: &Certificate| anchors.trusts(certificate, Use::Sign, now(), Revocation::Ignored);
+    let trusts = |certificate: &Certificate| {
+        anchors.trusts(certificate, Use::Sign, now(), Revocation::Ignored).map(drop)
+    };
     // What German administrations issue: without names of hosts, without or with foreign purposes, with or without
     // basicConstraints and key usage.
     type Shape = fn(&mut CertificateParams);
@@ -257,6 +262,29 @@ fn a_path_leads_to_a_named_authority_whatever_shape_the_certificate_has() {
     assert_eq!(alone.trusts(&under_middle, Use::Sign, now(), Revocation::Ignored), Err(Untrusted::Unknown));
     let foreign = authority("Root", None, now());
     assert!(trusts(&leaf(&foreign, |_| {})).is_err());
+    // What the chain was, from the issuer up.
+    let judged = anchors.trusts(&leaf(&middle, |_| {}), Use::Sign, now(), Revocation::Ignored).unwrap();
+    assert_eq!(
+        (judged.chain, judged.status),
+        (vec![middle.certificate.clone(), root.certificate.clone()], Status::Unasked)
+    );
+    // Shapes for which no path is followed are told as that, and can be pinned.
+    let shapeless: [(&str, Shape); 2] = [
+        ("says that it is a ca", |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)),
+        ("critical extension that nobody knows", |params| {
+            let mut unknown =
+                CustomExtension::from_oid_content(&[2, 5, 29, 32], vec![0x30, 4, 0x30, 2, 6, 0]);
+            unknown.set_criticality(true);
+            params.custom_extensions.push(unknown);
+        }),
+    ];
+    for (name, shape) in shapeless {
+        let odd = leaf(&root, shape);
+        assert_eq!(trusts(&odd), Err(Untrusted::Shape), "{name}");
+        let mut pinned = Anchors::default();
+        pinned.pin(odd.clone());
+        assert!(pinned.trusts(&odd, Use::Sign, now(), Revocation::Ignored).is_ok(), "{name}");
+    }
     // A certificate that is no authority's certifies nothing.
     let mut wrong = Anchors::default();
     let between = leaf(&root, |params| params.is_ca = IsCa::ExplicitNoCa);
@@ -273,7 +301,8 @@ fn terms_and_uses_are_asked_for() {
     anchors.authority(&root.certificate);
     anchors.authority(&old.certificate);
     let certificate = leaf(&root, |params| params.key_usages = vec![KeyUsagePurpose::KeyEncipherment]);
-    let trusts = |purpose, moment| anchors.trusts(&certificate, purpose, moment, Revocation::Ignored);
+    let trusts =
+        |purpose, moment| anchors.trusts(&certificate, purpose, moment, Revocation::Ignored).map(drop);
     assert_eq!(trusts(Use::Encrypt, now()), Ok(()));
     assert_eq!(trusts(Use::Sign, now()), Err(Untrusted::WrongUse));
     for moment in [now() - days(101), now() + days(101)] {
@@ -295,7 +324,7 @@ fn terms_and_uses_are_asked_for() {
 fn a_pinned_certificate_needs_no_path_and_no_list() {
     let own = authority("Self", None, now()).certificate;
     let mut anchors = Anchors::default();
-    let usage = |anchors: &Anchors, moment| anchors.trusts(&own, Use::Sign, moment, Revocation::Listed);
+    let usage = |anchors: &Anchors, moment| anchors.trusts(&own, Use::Sign, moment, LISTED);
     assert!(usage(&anchors, now()).is_err());
     let plain = {
         let mut params = time(now());
@@ -304,11 +333,9 @@ fn a_pinned_certificate_needs_no_path_and_no_list() {
         Certificate::from_der(Bytes::copy_from_slice(params.self_signed(&key).unwrap().der())).unwrap()
     };
     anchors.pin(plain.clone());
-    assert_eq!(anchors.trusts(&plain, Use::Sign, now(), Revocation::Listed), Ok(()));
-    assert_eq!(
-        anchors.trusts(&plain, Use::Sign, now() + days(101), Revocation::Listed),
-        Err(Untrusted::OutOfTerm)
-    );
+    let found = anchors.trusts(&plain, Use::Sign, now(), LISTED).unwrap();
+    assert_eq!((found.status, found.chain.len()), (Status::Pinned, 0));
+    assert_eq!(anchors.trusts(&plain, Use::Sign, now() + days(101), LISTED), Err(Untrusted::OutOfTerm));
     // A key that only certifies does not sign messages, pinned or not.
     anchors.pin(own.clone());
     assert_eq!(usage(&anchors, now()), Err(Untrusted::WrongUse));
@@ -344,9 +371,9 @@ fn revocation_fails_closed() {
         let mut anchors = Anchors::default();
         anchors.authority(&root.certificate);
         for list in lists {
-            assert!(anchors.list(list));
+            anchors.list(RevocationList::read(list).unwrap());
         }
-        anchors.trusts(&certificate, Use::Sign, now(), Revocation::Listed)
+        anchors.trusts(&certificate, Use::Sign, now(), LISTED).map(drop)
     };
     assert_eq!(judged(&[]), Err(Untrusted::StatusUnknown));
     assert_eq!(judged(&[list(&root, &[1, 2], now())]), Ok(()));
@@ -357,5 +384,135 @@ fn revocation_fails_closed() {
     // Of the same name, by another key.
     let forged = authority("Root", None, now());
     assert!(judged(&[list(&forged, &[], now())]).is_err());
-    assert!(!Anchors::default().list(b"no list"));
+    assert_eq!(RevocationList::read(b"no list").unwrap_err(), NoList);
+}
+
+#[test]
+fn a_list_that_is_late_holds_for_its_grace_and_what_it_names_is_revoked_for_ever() {
+    let root = authority("Root", None, now());
+    let middle = authority("Middle", Some(&root), now());
+    let certificate = leaf(&middle, |_| {});
+    let judged = |lists: &[Vec<u8>], grace: i64| {
+        let mut anchors = Anchors::default();
+        anchors.authority(&root.certificate);
+        anchors.between(&middle.certificate);
+        lists.iter().for_each(|list| anchors.list(RevocationList::read(list).unwrap()));
+        anchors.trusts(&certificate, Use::Sign, now(), Revocation::Listed { grace: days(grace) })
+    };
+    // Lists last 100 days from here on; this one was due ten days ago.
+    let (fresh, late) = (list(&root, &[], now()), list(&middle, &[], now() - days(110)));
+    assert_eq!(
+        judged(std::slice::from_ref(&fresh), 11),
+        Err(Untrusted::StatusUnknown),
+        "each issuer of the path is asked"
+    );
+    assert_eq!(judged(&[fresh.clone(), late.clone()], 9), Err(Untrusted::ListTooOld));
+    let found = judged(&[fresh.clone(), late.clone()], 11).unwrap();
+    let Status::NotListed { made, next } = found.status else { panic!("{found:?}") };
+    assert!(made < now() - days(200) && next < now() && next > now() - days(11), "{made} {next}");
+    // A newer one takes its place, whichever stands first.
+    for lists in [[&fresh, &late, &list(&middle, &[], now())], [&fresh, &list(&middle, &[], now()), &late]] {
+        assert!(judged(&lists.map(Clone::clone), 0).is_ok());
+    }
+    let named = list(&middle, &[77], now() - days(110));
+    for grace in [0, 11] {
+        assert_eq!(judged(&[fresh.clone(), named.clone()], grace), Err(Untrusted::Revoked));
+    }
+    // A list of tomorrow says nothing today.
+    assert_eq!(
+        judged(&[fresh.clone(), list(&middle, &[], now() + days(150))], 0),
+        Err(Untrusted::ListTooOld)
+    );
+    // Armoured it is the same list.
+    let pem = format!("-----BEGIN X509 CRL-----\n{}\n-----END X509 CRL-----\n", base64(&fresh));
+    assert_eq!(RevocationList::read(pem.as_bytes()).unwrap(), RevocationList::read(&fresh).unwrap());
+}
+
+fn base64(octets: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(octets)
+}
+
+#[test]
+fn authorities_on_the_brainpool_curves_are_followed() {
+    // Made by openssl: a root, a certificate under it and a list, each curve with digests of its size.
+    let Some(made) = brainpool() else { return };
+    for Made { root, certificate, old, list } in made {
+        let mut anchors = Anchors::default();
+        assert!(anchors.authority(&root));
+        let (start, end) = (certificate.not_before(), certificate.not_after());
+        let moment = start + SignedDuration::from_secs((end.as_second() - start.as_second()) / 2);
+        let judge =
+            |anchors: &Anchors, revocation| anchors.trusts(&certificate, Use::Sign, moment, revocation);
+        assert!(judge(&anchors, Revocation::Ignored).is_ok());
+        assert_eq!(judge(&anchors, LISTED).map(drop), Err(Untrusted::StatusUnknown));
+        anchors.list(RevocationList::read(&list).unwrap());
+        assert!(judge(&anchors, LISTED).is_ok());
+        // One octet of the signature, and nothing is trusted.
+        let mut octets = certificate.der().to_vec();
+        let last = octets.len() - 1;
+        octets[last] ^= 1;
+        let other = Certificate::from_der(octets.into()).unwrap();
+        assert!(anchors.trusts(&other, Use::Sign, moment, Revocation::Ignored).is_err());
+        // X.509 of version 1, which has no word on what it is for.
+        assert_eq!(
+            anchors.trusts(&old, Use::Sign, moment, Revocation::Ignored).map(drop),
+            Err(Untrusted::Shape)
+        );
+    }
+}
+
+struct Made {
+    root: Certificate,
+    certificate: Certificate,
+    old: Certificate,
+    list: Vec<u8>,
+}
+
+/// Certificates and lists of another implementation; `None` where it is not here, which is said.
+fn brainpool() -> Option<Vec<Made>> {
+    let place = tempfile::tempdir().unwrap();
+    let openssl = |words: &str| {
+        let mut command = std::process::Command::new("openssl");
+        command.args(words.split(' ')).current_dir(place.path()).env_remove("OPENSSL_CONF");
+        command.output().ok().filter(|output| output.status.success())
+    };
+    fs::write(
+        place.path().join("ca.cnf"),
+        "[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=number\ndefault_md=sha384\ndefault_crl_days=30\n",
+    )
+    .unwrap();
+    let mut made = Vec::new();
+    for (curve, digest) in
+        [("brainpoolP256r1", "sha256"), ("brainpoolP384r1", "sha384"), ("brainpoolP256r1", "sha512")]
+    {
+        fs::write(place.path().join("index"), "").unwrap();
+        fs::write(place.path().join("number"), "01\n").unwrap();
+        let steps = [
+            format!(
+                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:{curve} -nodes -keyout ca.key -out ca.pem -{digest} -days 30 -subj /CN=Wurzel -addext keyUsage=critical,keyCertSign,cRLSign"
+            ),
+            format!(
+                "req -newkey ec -pkeyopt ec_paramgen_curve:{curve} -nodes -keyout own.key -out own.csr -{digest} -subj /CN=Postfach -addext keyUsage=critical,nonRepudiation"
+            ),
+            format!(
+                "x509 -req -in own.csr -CA ca.pem -CAkey ca.key -{digest} -days 20 -out own.pem -set_serial 7 -copy_extensions copy"
+            ),
+            format!(
+                "x509 -req -in own.csr -CA ca.pem -CAkey ca.key -{digest} -days 20 -out old.pem -set_serial 8"
+            ),
+            format!("ca -config ca.cnf -gencrl -md {digest} -keyfile ca.key -cert ca.pem -out list.pem"),
+        ];
+        for step in &steps {
+            if openssl(step).is_none() {
+                println!("openssl is not here or knows no brainpool curves: paths on them were not tested");
+                return None;
+            }
+        }
+        let octets = |name: &str| fs::read(place.path().join(name)).unwrap();
+        let one = |name: &str| keys::read(&octets(name), "").unwrap().certificates.remove(0);
+        let (root, certificate, old) = (one("ca.pem"), one("own.pem"), one("old.pem"));
+        made.push(Made { root, certificate, old, list: octets("list.pem") });
+    }
+    Some(made)
 }

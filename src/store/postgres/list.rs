@@ -73,7 +73,7 @@ pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Lis
     for (nr, one) in &mut listed {
         let note = notes.remove(nr).unwrap_or_default();
         (one.cause, one.next_step) = (note.told(), note.next_step(one.state));
-        one.octets_sha256 = note.octets_sha256;
+        (one.octets_sha256, one.verified) = (note.octets_sha256, note.verified);
         one.sends = sends.remove(&one.id).unwrap_or_default();
     }
     Ok(listed.into_iter().map(|(_, one)| one).filter(|one| filter.seek.fits(one)).collect())
@@ -123,6 +123,7 @@ fn listed(r: &Row) -> Stored<(i64, Listed)> {
         next_step: None,
         size: count(get(r, 11)?),
         octets_sha256: String::new(),
+        verified: Vec::new(),
         decided_by: get(r, 12)?,
         sends: Vec::new(),
     };

@@ -40,6 +40,9 @@ pub struct InboxNote {
     pub rejections: Vec<Rejection>,
     /// Hash of the octets as received.
     pub octets_sha256: String,
+    /// What was verified when it came, a line for each signature.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified: Vec<String>,
     /// The committed answer.
     pub reply: Option<SealedReply>,
 }

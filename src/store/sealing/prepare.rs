@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::effects::{
     AuditLine, HandOver, MirrorChange, Outgoing, Retrieval, Vorgang, bestand_key, objections_key,
 };
-use crate::envelope::{Hold, Inbound, Part};
+use crate::envelope::{Hold, Inbound, Part, Verified};
 use crate::register::keys::SearchKey;
 use crate::register::objection::{ObjectionChange, Opening, Released, Which, Why};
 use crate::seal::index::Tag;
@@ -359,6 +359,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
         next_step: entry.next_step.clone(),
         rejections: entry.rejections.clone(),
         octets_sha256: envelope.evidence.octets_sha256.clone(),
+        verified: envelope.evidence.verified.iter().map(Verified::line).collect(),
         reply: entry.effects.reply.as_ref().map(SealedReply::new),
     })?;
     let kept = entry.keep == Keep::Original;
@@ -373,10 +374,11 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
     };
     let body = kept.then_some(&envelope.body[..]);
     let sealed = Fresh::seal(Owner::new("inbox", envelope.head.id), head.as_deref(), body, Some(&note))?;
-    let claims = if kept { open_claims(&mandant, &envelope.parts)? } else { Vec::new() };
+    let laid = || envelope.parts.iter().chain(&envelope.evidence.received);
+    let claims = if kept { open_claims(&mandant, laid())? } else { Vec::new() };
     let effects = &entry.effects;
     let sent = effects.sends.iter().flat_map(|send| &send.parts);
-    let held = envelope.parts.iter().chain(sent).map(|part| part.claim.hold.clone()).collect();
+    let held = laid().chain(sent).map(|part| part.claim.hold.clone()).collect();
     let mut mirror = Vec::with_capacity(effects.mirror.len());
     for change in &effects.mirror {
         mirror.push(match change {
@@ -576,9 +578,12 @@ pub fn claim_place(name: &str) -> Place {
 }
 
 /// The keys of the claims of parts; what a step made has none, and lies sealed with its row.
-fn open_claims(mandant: &MandantKey, parts: &[Part]) -> Stored<Vec<(String, Key)>> {
+fn open_claims<'p>(
+    mandant: &MandantKey,
+    parts: impl IntoIterator<Item = &'p Part>,
+) -> Stored<Vec<(String, Key)>> {
     parts
-        .iter()
+        .into_iter()
         .filter(|part| part.enclosed().is_none())
         .map(|part| {
             let foreign = || StoreError::Entry("a part's claim was not made for this Mandant".into());

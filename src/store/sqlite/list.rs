@@ -91,6 +91,7 @@ pub fn list(
                 cause: note.told(),
                 next_step: note.next_step(state),
                 octets_sha256: note.octets_sha256,
+                verified: note.verified,
                 sends: sends(
                     connection,
                     keyring,
@@ -155,6 +156,7 @@ fn row_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
             next_step: None,
             size: count(r.get(11)?),
             octets_sha256: String::new(),
+            verified: Vec::new(),
             decided_by: r.get(12)?,
             sends: Vec::new(),
         },

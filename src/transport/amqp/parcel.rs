@@ -215,7 +215,7 @@ impl Opener {
                 size: parcel.octets.len() as u64,
                 verification,
                 protocol_ids,
-                peer: None,
+                ..Evidence::default()
             },
         }
     }

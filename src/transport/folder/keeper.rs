@@ -425,8 +425,7 @@ impl Keeper {
                 octets_sha256: sha256,
                 size: mark.size(),
                 verification: verification.to_owned(),
-                protocol_ids: Vec::new(),
-                peer: None,
+                ..Evidence::default()
             },
             body,
             parts: Vec::new(),

@@ -240,6 +240,7 @@ impl Door {
                 verification: caller.verification,
                 protocol_ids: Vec::new(),
                 peer: Some(peer),
+                ..Evidence::default()
             },
         };
         (envelope, received.room)

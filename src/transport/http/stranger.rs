@@ -38,6 +38,7 @@ pub async fn witness(body: Body, most: usize, peer: Option<String>) -> Evidence 
         verification: "none".to_owned(),
         protocol_ids: Vec::new(),
         peer,
+        ..Evidence::default()
     }
 }
 

@@ -465,7 +465,8 @@ impl Work<'_, '_> {
             None => None,
         };
         let proof = signature::verify(&signature, &all, certificate, ())?;
-        Ok((proof, Signer { certificate: certificate.clone(), time }))
+        let algorithm = envelope::scheme_of(element);
+        Ok((proof, Signer { certificate: certificate.clone(), algorithm, time }))
     }
 }
 

@@ -144,6 +144,8 @@ impl<T> Unsigned<T> {
 pub struct Signer {
     /// The certificate; whether it is to be trusted is another question.
     pub certificate: Certificate,
+    /// The scheme, such as `rsa-sha256`.
+    pub algorithm: Option<String>,
     /// The time of signing that the signer says and signed (XAdES SigningTime), as written.
     pub time: Option<String>,
 }
@@ -255,8 +257,15 @@ impl<'t> Envelope<'t> {
         let signer = self.signer(&signature)?.clone();
         let proof = signature::verify(&signature, &self.parts()?, &signer, ())?;
         let covered = proof.try_map(|()| Ok::<_, EnvelopeFault>(self))?;
-        Ok(Standing::Signed { covered, signers: vec![Signer { certificate: signer, time: None }] })
+        let algorithm = scheme_of(element);
+        Ok(Standing::Signed { covered, signers: vec![Signer { certificate: signer, algorithm, time: None }] })
     }
+}
+
+/// The scheme of a signature as it is called: what stands behind the `#` of its address.
+pub fn scheme_of(signature: Element<'_>) -> Option<String> {
+    let (address, _) = signature::outline(signature);
+    address.map(|address| address.rsplit('#').next().unwrap_or(address).to_owned())
 }
 
 /// Reads a signature of OSCI, which knows one canonical form only.

@@ -15,7 +15,7 @@ use super::link::{Came, Heard, House, Link, Material, Say};
 use super::settings::Settings;
 use super::trouble::Trouble;
 use crate::clock::Tick;
-use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, Part, PartnerRef, Verdict};
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, Part, PartnerRef, Verdict, Verified};
 use crate::mime::media::handed_on;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::parts::{Failing, Turn};
@@ -24,7 +24,8 @@ use crate::transport::looks::announce;
 use crate::transport::osci::dialog::Dialog;
 use crate::transport::osci::kind::Kind;
 use crate::transport::osci::order::{Order, ProcessCard, Selection};
-use crate::transport::osci_contents::{Content, DOCUMENT, bounded, too_large, transport_id, verification};
+use crate::transport::osci_contents::{Content, DOCUMENT, evidence, too_large, transport_id, verification};
+use crate::transport::osci_evidence::{self, bounded};
 use crate::transport::port::{BuildError, Busy, Place, Source, SourceError, SpoolError, Stop, Surroundings};
 use crate::transport::settings;
 
@@ -259,7 +260,10 @@ impl Keeper {
         }
         let verification = verification(signer.is_some(), &gathered);
         let of = PartnerRef { id: partner, how: How::Certificate };
-        let protocol_ids = gathered.protocol_ids(Some(&card.message_id), signer).collect();
+        let now = self.around.clock.now();
+        let under = signer.as_ref().and_then(Verified::fingerprint).map(str::to_owned);
+        let protocol_ids = gathered.protocol_ids(Some(&card.message_id), under).collect();
+        let verified = evidence(signer, &gathered, now);
         let mut contents = gathered.contents.into_iter();
         let document = contents.next();
         let mut parts = Vec::new();
@@ -270,7 +274,10 @@ impl Keeper {
                 Err(fault) => return Ok(Err((fault.to_string(), Turn::Ours))),
             }
         }
-        let now = self.around.clock.now();
+        let received = match osci_evidence::keep(&*self.around.spool, &of, &package).await {
+            Ok(part) => Some(part),
+            Err(fault) => return Ok(Err((fault.to_string(), Turn::Ours))),
+        };
         let (body, content_type) = match document {
             Some(Content { octets, media_type, .. }) => (octets, media_type),
             // What our key fits and does not open is kept as it came, so that a person can open it later.
@@ -295,6 +302,8 @@ impl Keeper {
                 octets_sha256: sha256_hex(&package),
                 size: package.len() as u64,
                 verification,
+                verified,
+                received,
                 protocol_ids,
                 peer: None,
             },

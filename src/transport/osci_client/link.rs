@@ -12,6 +12,7 @@ use reqwest::header::CONTENT_TYPE;
 
 use super::settings::{Settings, address};
 use super::trouble::{Code, Trouble};
+use crate::envelope::Verified;
 use crate::transport::caller::{self, Around, Caller};
 use crate::transport::osci::dialog::Dialog;
 use crate::transport::osci::envelope::{Envelope, Named, Standing};
@@ -22,6 +23,7 @@ use crate::transport::osci::open;
 use crate::transport::osci::order::{Feedback, Order};
 use crate::transport::osci::write::Beside;
 use crate::transport::osci_contents::{Apart, Bench, Gathered, Unfit};
+use crate::transport::osci_evidence::{self, ENVELOPE};
 use crate::transport::osci_keys::{Keyring, Keys};
 use crate::transport::osci_trust::{Book, Known, Pinned};
 use crate::transport::osci_words::{Role, challenge, octets};
@@ -147,8 +149,8 @@ pub struct Heard {
     pub order: Order,
     /// The package as it was signed.
     pub package: Bytes,
-    /// The fingerprint of the intermediary's certificate; `None` where policy took it unsigned.
-    pub signer: Option<String>,
+    /// How the intermediary's signature was judged; `None` where policy took it unsigned.
+    pub signer: Option<Verified>,
     /// The delivery in it.
     pub delivery: Option<Came>,
 }
@@ -358,17 +360,18 @@ fn read(
     let package = opened.transport.as_ref().map_or_else(|| body.clone(), |way| way.package.clone());
     let (message, delivery, signer) = match judged {
         Standing::Signed { covered, signers } => {
-            let signer = signers.first().map(|signer| signer.certificate.clone());
-            let signer = signer.ok_or_else(|| ill("nobody signed it".to_owned()))?;
-            if intermediary.signs(&signer, now).is_err() {
+            let signer = signers.first().ok_or_else(|| ill("nobody signed it".to_owned()))?;
+            let trusted = intermediary.signs(&signer.certificate, now);
+            if trusted.is_err() {
                 return Err(ill(format!(
                     "it is signed under a certificate that is not the intermediary's, or not in its term: {}",
-                    signer.fingerprint()
+                    signer.certificate.fingerprint()
                 )));
             }
+            let signer = osci_evidence::of(vec![ENVELOPE.to_owned()], signer, &trusted, now);
             let delivery = delivery(covered.get(), true);
             let message = covered.try_map(|envelope| Message::read(&envelope));
-            (message.map(|covered| covered.into_inner()), delivery, Some(signer.fingerprint()))
+            (message.map(|covered| covered.into_inner()), delivery, Some(signer))
         }
         Standing::Unsigned(unproven) if intermediary.policy.unsigned => {
             let delivery = delivery(unproven.look(), false);

@@ -16,6 +16,7 @@ use crate::transport::http::uploads::{Full, Upload};
 use crate::transport::ids::{by_key, sha256_hex};
 use crate::transport::osci::kind::Kind;
 use crate::transport::osci_contents::{Apart, Content, DOCUMENT, INTERMEDIARY, too_large, transport_id};
+use crate::transport::osci_evidence;
 use crate::transport::port::Busy;
 
 /// What is answered.
@@ -49,7 +50,8 @@ impl Recipient {
         let Some((document, parts)) = judged.contents.split_first() else {
             let (apart, octets) = judged.apart.clone().unwrap_or((Apart::Empty, Bytes::new()));
             let kept = if octets.len() <= DOCUMENT { octets } else { Bytes::new() };
-            let envelope = self.envelope(judged, came, (kept, None, Vec::new()), partner);
+            let received = self.keep(judged, &partner).await?;
+            let envelope = self.envelope(judged, came, (kept, None, Vec::new(), received), partner);
             return Ok(self.answered(judged, self.handed(envelope, Some(apart), until_done).await));
         };
         if let Some(cause) = too_large(bound.as_ref(), &judged.contents) {
@@ -62,7 +64,9 @@ impl Recipient {
             laid.push(self.lay_down(part, at, &partner, &mut upload).await?);
         }
         let claimed = document.media_type.as_deref().map(|claimed| handed_on(claimed).to_owned());
-        let envelope = self.envelope(judged, came, (document.octets.clone(), claimed, laid), partner);
+        let received = self.keep(judged, &partner).await?;
+        let envelope =
+            self.envelope(judged, came, (document.octets.clone(), claimed, laid, received), partner);
         Ok(self.answered(judged, self.handed(envelope, None, (until_done, upload)).await))
     }
 
@@ -87,11 +91,16 @@ impl Recipient {
         writer.finish(&name, media_type).await.map_err(not_stored)
     }
 
+    /// Keeps the octets that prove it.
+    async fn keep(&self, judged: &Judged, partner: &PartnerRef) -> Result<Part, Problem> {
+        osci_evidence::keep(&*self.door.around.spool, partner, &judged.package).await.map_err(not_stored)
+    }
+
     fn envelope(
         &self,
         judged: &Judged,
         came: &Came,
-        (body, content_type, parts): (Bytes, Option<String>, Vec<Part>),
+        (body, content_type, parts, received): (Bytes, Option<String>, Vec<Part>, Part),
         partner: PartnerRef,
     ) -> Envelope {
         // Without an id the content is the key: what is asked again is answered the same.
@@ -120,6 +129,8 @@ impl Recipient {
                 octets_sha256: came.sha256.clone(),
                 size: came.size,
                 verification: judged.verification.clone(),
+                verified: judged.verified.clone(),
+                received: Some(received),
                 protocol_ids: judged.protocol_ids.clone(),
                 peer: Some(came.peer.clone()),
             },

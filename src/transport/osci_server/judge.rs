@@ -4,11 +4,13 @@
 
 use bytes::Bytes;
 
+use crate::envelope::Verified;
 use crate::transport::osci::envelope::{Envelope, EnvelopeFault, Named, Standing};
 use crate::transport::osci::kind::Kind;
 use crate::transport::osci::message::{self, Message};
 use crate::transport::osci::open::{self, Opened};
-use crate::transport::osci_contents::{Apart, Bench, Content, Found, Unfit, verification};
+use crate::transport::osci_contents::{Apart, Bench, Content, Found, Unfit, evidence, verification};
+use crate::transport::osci_evidence::{self, ENVELOPE};
 use crate::transport::osci_trust::Pinned;
 use crate::trust::certificate::Certificate;
 
@@ -72,8 +74,12 @@ pub struct Judged {
     pub contents: Vec<Content>,
     /// Why it is set apart, and what is kept of it.
     pub apart: Option<(Apart, Bytes)>,
+    /// The package as it was signed.
+    pub package: Bytes,
     /// What was verified.
     pub verification: String,
+    /// The same, signature by signature.
+    pub verified: Vec<Verified>,
     /// Ids of the protocol.
     pub protocol_ids: Vec<(String, String)>,
     /// For whom the content of an answer is encrypted, where its sender has a certificate.
@@ -117,16 +123,18 @@ impl<'a> Judge<'a> {
             Err(found) if found.code() < 9600 => Err(of_envelope(found)),
             Err(found) => Err(feedback(found.code(), found.to_string())),
             Ok(Standing::Signed { covered, signers }) => {
-                let signer = signers.first().map(|signer| signer.certificate.clone());
-                let signer = signer.ok_or_else(|| feedback(9601, "signed by nobody".to_owned()))?;
-                let intermediary = self.0.known.intermediary(&signer, self.0.now).ok_or_else(|| {
+                let signer = signers.first().ok_or_else(|| feedback(9601, "signed by nobody".to_owned()))?;
+                let known = self.0.known.intermediary(&signer.certificate, self.0.now);
+                let (intermediary, trusted) = known.ok_or_else(|| {
                     let why = "signed under a certificate that is none of an intermediary of this connection, or not in its term";
-                    feedback(9700, format!("{why}: {}", signer.fingerprint()))
+                    feedback(9700, format!("{why}: {}", signer.certificate.fingerprint()))
                 })?;
+                let over = vec![ENVELOPE.to_owned()];
+                let signer = osci_evidence::of(over, signer, &Ok(trusted), self.0.now);
                 self.transport(&opened, intermediary, &exchange)?;
                 let found = self.found(covered.get(), true, &exchange)?;
                 let message = covered.try_map(|envelope| Message::read(&envelope)).map_err(of_envelope)?;
-                self.put_together(exchange, message.get(), (found, package), Some(&signer))
+                self.put_together(exchange, message.get(), (found, package), Some(signer))
             }
             Ok(Standing::Unsigned(unproven)) => {
                 let intermediary = self.0.known.intermediaries.iter().find(|known| known.policy.unsigned);
@@ -193,12 +201,12 @@ impl<'a> Judge<'a> {
         mut exchange: Exchange,
         message: &Message,
         (found, package): (Found<'_>, Bytes),
-        signer: Option<&Certificate>,
+        signer: Option<Verified>,
     ) -> Result<Judged, Refused> {
         let Found { author, gathered, apart } = found;
         // What our key fits and does not open is kept as it came, so that a person can open it later.
         let apart = apart.map(|apart| match apart {
-            Apart::Undecryptable => (apart, package),
+            Apart::Undecryptable => (apart, package.clone()),
             Apart::ForOthers | Apart::Empty => (apart, Bytes::new()),
         });
         let card = message.order.cards.first();
@@ -213,16 +221,19 @@ impl<'a> Judge<'a> {
             });
         }
         let mut protocol_ids = vec![("osci.order".to_owned(), message.kind.name().to_owned())];
-        let intermediary = signer.map(Certificate::fingerprint);
+        let intermediary = signer.as_ref().and_then(Verified::fingerprint).map(str::to_owned);
         protocol_ids.extend(gathered.protocol_ids(message_id.as_deref(), intermediary));
         let verification = verification(signer.is_some(), &gathered);
+        let verified = evidence(signer, &gathered, self.0.now);
         Ok(Judged {
             exchange,
             partner: author.partner.clone(),
             message_id,
             contents: gathered.contents,
             apart,
+            package,
             verification,
+            verified,
             protocol_ids,
             replies_for: author.pinned.cipher(self.0.now).cloned(),
             replies_plain: author.pinned.policy.plain,

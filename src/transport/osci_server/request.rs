@@ -222,6 +222,7 @@ impl Recipient {
             verification: "none".to_owned(),
             protocol_ids: vec![("osci.code".to_owned(), format!("{code:04}"))],
             peer: Some(came.peer.clone()),
+            ..Evidence::default()
         };
         let partner =
             refused.partner.clone().map(|partner| PartnerRef { id: partner, how: How::Certificate });

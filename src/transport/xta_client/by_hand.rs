@@ -191,13 +191,7 @@ pub async fn send(
         },
         body: sending.document,
         parts: sending.attachments.into_iter().map(part).collect(),
-        evidence: Evidence {
-            octets_sha256: String::new(),
-            size: 0,
-            verification: String::new(),
-            protocol_ids: Vec::new(),
-            peer: None,
-        },
+        evidence: Evidence::default(),
     };
     let reader = Party::of(channel.reader.identity());
     let order = order::order(&envelope, id, (author, &reader), channel);

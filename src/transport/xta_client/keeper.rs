@@ -500,7 +500,7 @@ impl Keeper {
                 size,
                 verification: "mtls; the server vouches for its author".to_owned(),
                 protocol_ids,
-                peer: None,
+                ..Evidence::default()
             },
         }
     }

@@ -131,6 +131,7 @@ impl Server {
                 verification: account.verification.clone(),
                 protocol_ids,
                 peer: Some(came.peer),
+                ..Evidence::default()
             },
         };
         let intake = self.door.around.intake.clone();

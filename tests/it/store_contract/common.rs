@@ -92,7 +92,7 @@ pub fn delivery(mandant: &str, partner: &str, transport_id: &str) -> Entry {
                 size: body.len() as u64,
                 verification: "memory".into(),
                 protocol_ids: vec![],
-                peer: None,
+                ..Evidence::default()
             },
             body,
             parts: vec![],
