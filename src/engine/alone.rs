@@ -64,6 +64,11 @@ impl Intake for Alone {
         self.intake.set_apart(envelope, cause).await
     }
 
+    async fn keep_raw(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        self.held()?;
+        self.intake.keep_raw(envelope).await
+    }
+
     async fn refuse(&self, envelope: Envelope, fault: Rejection) -> Result<Verdict, Busy> {
         self.held()?;
         self.intake.refuse(envelope, fault).await

@@ -169,7 +169,7 @@ fn admitted(set: &PlanSet, ground: &Ground) -> Option<Partner> {
 }
 
 /// Whose entry it came in by.
-fn mandant_of(ground: &Ground) -> String {
+pub fn mandant_of(ground: &Ground) -> String {
     let bound = ground.set.by_binding(&ground.envelope.head.binding).next();
     bound.map(|(_, binding)| binding.mandant.clone()).unwrap_or_default()
 }

@@ -278,6 +278,13 @@ pub fn octets_hash(envelope: &Envelope) -> [u8; 32] {
     }
 }
 
+/// What tells apart what is the same under one transport id, whatever its octets are: the hash of that id.
+pub fn id_hash(envelope: &Envelope) -> [u8; 32] {
+    let mut hash = [0u8; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, envelope.head.transport_id.as_bytes()).as_ref());
+    hash
+}
+
 /// SHA-256 over the body and the hashes of the parts.
 pub fn content_hash(envelope: &Envelope) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::clock::Tick;
 use crate::envelope::{Envelope, Inbound, Verdict};
+use crate::message::Sender;
 use crate::pipeline::step::Bench;
 use crate::plan::PlanSet;
 use crate::rejection::Rejection;
@@ -21,6 +22,7 @@ use crate::store::contract::Keep;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
 use crate::telemetry::trace::{Traceparent, adopt};
+use crate::transport::port::raw::RAW;
 use crate::transport::port::{Busy, Intake};
 
 use super::core::{Ask, Core, Judged, LookupOrder, NoVerdict, Pending, Task, Ticket, busy};
@@ -176,17 +178,13 @@ impl Intake for Reception {
     }
 
     async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy> {
-        metric::received(&envelope.head.connection);
-        self.core.gate.refuse()?;
-        if self.core.draining.is_cancelled() {
-            return Err(busy("the engine is stopping"));
-        }
-        let reason = Reason { cause, next_step: "tell the partner what to send instead" };
-        let outcome = self.quarantine(envelope, None, reason).await;
-        if let Ok(verdict) = &outcome {
-            metric::committed(verdict.state.as_str());
-        }
-        outcome
+        let next_step = "tell the partner what to send instead";
+        self.apart(envelope, Reason { cause, next_step, of_nobody: false }).await
+    }
+
+    async fn keep_raw(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        let next_step = "have who runs the far end look at it: `messages proof ID --out FOLDER` writes it out; then `parked reject`";
+        self.apart(envelope, Reason { cause: RAW, next_step, of_nobody: true }).await
     }
 }
 
@@ -212,14 +210,31 @@ impl Paused {
 struct Reason {
     cause: &'static str,
     next_step: &'static str,
+    /// It is kept although nobody proved whose it is.
+    of_nobody: bool,
 }
 
 const FAILS_AGAIN: Reason = Reason {
     cause: "processing failed again and again, an error of this program",
     next_step: super::commit::TO_MAINTAINERS,
+    of_nobody: false,
 };
 
 impl Reception {
+    /// Keeps a delivery apart without a run.
+    async fn apart(&self, envelope: Envelope, reason: Reason) -> Result<Verdict, Busy> {
+        metric::received(&envelope.head.connection);
+        self.core.gate.refuse()?;
+        if self.core.draining.is_cancelled() {
+            return Err(busy("the engine is stopping"));
+        }
+        let outcome = self.quarantine(envelope, None, reason).await;
+        if let Ok(verdict) = &outcome {
+            metric::committed(verdict.state.as_str());
+        }
+        outcome
+    }
+
     async fn quarantine(
         &self,
         envelope: Envelope,
@@ -229,8 +244,8 @@ impl Reception {
         let core = &self.core;
         let set = core.set.load_full();
         let known = envelope.head.partner.as_ref().and_then(|partner| set.partners.get(&partner.id));
-        let whole = known.is_some() && !envelope.body.is_empty();
-        let sender = known.map(|partner| partner.sender.clone()).unwrap_or_default();
+        let whole = (known.is_some() || reason.of_nobody) && !envelope.body.is_empty();
+        let sender = known.map(|partner| partner.sender.clone());
         let (ticket, verdict) = self.room(&envelope, Tick::now()).await?;
         let keep = if whole { Keep::Original } else { Keep::HashOnly };
         let ground = Ground::new(envelope, set, resumed);
@@ -240,8 +255,16 @@ impl Reception {
             keep,
             ..Settled::new(Inbound::Quarantined)
         };
+        // What is nobody's lies under the Mandant whose entry it came in by.
+        let sender = sender.unwrap_or_else(|| match reason.of_nobody {
+            true => Sender { mandant: door::mandant_of(&ground), ..Sender::default() },
+            false => Sender::default(),
+        });
         let mut entry = entry::build(&ground, &sender, None, None, settled);
-        if !whole {
+        if reason.of_nobody {
+            // Encrypted anew each time it is asked for, it is another one each time and still the same.
+            entry.content = entry::id_hash(&entry.envelope);
+        } else if !whole {
             // Or every such delivery would be the same.
             entry.content = entry::octets_hash(&entry.envelope);
         }

@@ -53,14 +53,17 @@ fn octets(entry: &Entry) -> u64 {
 }
 
 /// Of which partner an entry counts; `None` where it is of nobody, or of use. What goes on waiting was counted when it was taken.
-fn partner(entry: &Entry) -> Option<&str> {
+fn partner(entry: &Entry) -> Option<&String> {
     let counts = match entry.state {
         Inbound::Rejected | Inbound::Quarantined | Inbound::Parked | Inbound::Denied => true,
         Inbound::Waiting => !entry.resumes,
         _ => false,
     };
-    let partner = entry.envelope.head.partner.as_ref().filter(|_| counts)?;
-    Some(&partner.id)
+    match &entry.envelope.head.partner {
+        Some(partner) => counts.then_some(&partner.id),
+        // What is kept of nobody counts for the entry that it came in by.
+        None => (counts && entry.keep == Keep::Original).then_some(&entry.envelope.head.binding),
+    }
 }
 
 /// Whether a person may have to replay it, or it runs again by itself: then it is kept whole or not taken.
@@ -112,7 +115,7 @@ impl Refused {
     pub fn kept(&self, entry: &Entry, now: Timestamp) {
         // What waited and is of use now no longer counts.
         let (of_use, sender) = match (partner(entry), &entry.envelope.head.partner) {
-            (Some(partner), _) => (false, partner),
+            (Some(partner), _) => (false, partner.as_str()),
             (None, Some(partner)) if entry.resumes && entry.state == Inbound::Accepted => {
                 (true, partner.id.as_str())
             }

@@ -7,6 +7,7 @@ pub mod files;
 pub mod left;
 pub mod mailbox;
 mod outcome;
+pub mod raw;
 pub mod reach;
 pub mod spot;
 
@@ -59,6 +60,9 @@ pub trait Intake: Send + Sync {
 
     /// Commits a delivery that cannot be opened into quarantine; an empty body means that only hash and size are kept.
     async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy>;
+
+    /// Keeps, once for its transport id, what came back on an exchange of ours and does not count: as nobody's, and never processed.
+    async fn keep_raw(&self, envelope: Envelope) -> Result<Verdict, Busy>;
 
     /// Refuses a delivery whose content cannot be opened here, as its route refuses what nobody can read.
     async fn refuse(&self, envelope: Envelope, fault: crate::rejection::Rejection) -> Result<Verdict, Busy>;

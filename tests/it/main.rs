@@ -57,6 +57,7 @@ mod osci_files;
 mod osci_mailbox;
 mod osci_octets;
 mod osci_peer;
+mod osci_raw;
 mod osci_recipient;
 mod osci_sandbox;
 mod osci_stage;

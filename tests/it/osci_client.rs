@@ -10,6 +10,7 @@ use drehscheibe::envelope::{Envelope, Inbound, Lying, Part};
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::osci_client::keeper::Keeper;
 use drehscheibe::transport::osci_client::out::ClientDestination;
+use drehscheibe::transport::port::raw::RAW;
 use drehscheibe::transport::port::*;
 use serde_json::{Value, json};
 
@@ -325,6 +326,19 @@ async fn after_an_answer_that_does_not_count_no_further_order_is_given_and_the_o
         }
         assert_eq!(peer.card(&poisoned).await["reception"], Value::Null, "{wrong}");
         assert_ne!(peer.card(&good).await["reception"], Value::Null, "{wrong}");
+        // What came is kept as it came, once and as nobody's, where its octets say whose they were said to be: not what was signed.
+        let apart = house.apart.lock().unwrap().clone();
+        assert_eq!(apart.len(), usize::from(matches!(wrong, "tamper" | "undecryptable")), "{wrong}");
+        for (raw, cause) in &apart {
+            assert_eq!((cause, &raw.head.partner, raw.parts.len()), (&RAW, &None, 0), "{wrong}");
+            assert_eq!(raw.evidence.octets_sha256, sha256_hex(&raw.body), "{wrong}");
+            assert!(!raw.head.transport_id.contains(&poisoned) && !raw.evidence.verified[0].counts);
+            if wrong == "tamper"
+                && let Some(lines) = verified(&[("raw", &raw.body)])
+            {
+                assert!(!lines[0].contains("SupplierSignature ok("), "{lines:?}");
+            }
+        }
         // Without faults the same delivery is taken.
         peer.clear().await;
         let (house, around, _) = self::house(&writers());

@@ -235,6 +235,10 @@ impl Intake for Held {
         self.house.set_apart(envelope, cause).await
     }
 
+    async fn keep_raw(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        self.house.keep_raw(envelope).await
+    }
+
     async fn refuse(&self, envelope: Envelope, fault: Rejection) -> Result<Verdict, Busy> {
         self.house.refuse(envelope, fault).await
     }

@@ -20,6 +20,7 @@ use drehscheibe::transport::port::binding::HttpBinding;
 use drehscheibe::transport::port::mailbox::{
     Asking, End, Ended, Fetch, Handed, Item, Lain, Mailboxes, Reach,
 };
+use drehscheibe::transport::port::raw::RAW;
 use drehscheibe::transport::port::*;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
@@ -258,6 +259,10 @@ impl Intake for House {
         self.apart.lock().unwrap().push((envelope, cause));
         let next = self.script.lock().unwrap().pop_front();
         next.unwrap_or_else(|| Ok(verdict(Inbound::Quarantined)))
+    }
+
+    async fn keep_raw(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        self.set_apart(envelope, RAW).await
     }
 
     async fn refuse(&self, envelope: Envelope, fault: Rejection) -> Result<Verdict, Busy> {

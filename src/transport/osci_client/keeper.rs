@@ -59,6 +59,8 @@ struct Failed {
     laid: Option<Timestamp>,
     /// In the mailbox of which of our certificates.
     own: usize,
+    /// Whether an answer that did not count is kept as it came.
+    kept: bool,
 }
 
 /// Reads the mailbox of one connection.
@@ -195,8 +197,9 @@ impl Keeper {
     ) -> Result<bool, Halt> {
         let id = &card.message_id;
         let order = Order { selection: Some(Selection::MessageIds(vec![id.clone()])), ..Order::default() };
+        let (order, mut raw) = (Say::bare(Kind::FetchDelivery, order), None);
         let fetched = tokio::select! {
-            fetched = self.link.say(dialog, Say::bare(Kind::FetchDelivery, order), with) => fetched,
+            fetched = self.link.say_keeping(dialog, order, with, &mut raw) => fetched,
             () = stop.cancelled() => return Err(Halt::Stopped),
         };
         let heard = match fetched {
@@ -208,7 +211,11 @@ impl Keeper {
             }
             Err(trouble) => {
                 let goes_on = matches!(trouble, Trouble::Refused(_)) && dialog.is_open();
-                self.not_taken((card, with.own), (&trouble.to_string(), trouble.turn()));
+                let cause = trouble.to_string();
+                self.not_taken((card, with.own), (&cause, trouble.turn()));
+                if let Some(raw) = raw {
+                    self.keep_raw(id, raw, &cause).await;
+                }
                 return Ok(goes_on);
             }
         };
@@ -328,6 +335,44 @@ impl Keeper {
         }
     }
 
+    /// Keeps an answer that does not count as it came, once for each delivery: who runs the intermediary is asked with it. Whether that could be
+    /// done changes nothing of what is said to the intermediary, which is nothing.
+    async fn keep_raw(&self, id: &str, raw: Bytes, cause: &str) {
+        if self.failed().get(id).is_some_and(|failed| failed.kept) {
+            return;
+        }
+        let now = self.around.clock.now();
+        let over = vec![osci_evidence::ENVELOPE.to_owned()];
+        let verdict = format!("does not count: {cause}");
+        let transport_id = format!("osci-raw-{}", sha256_hex(id.as_bytes()));
+        let evidence = Evidence {
+            octets_sha256: sha256_hex(&raw),
+            size: raw.len() as u64,
+            verification: "osci; nothing verified".to_owned(),
+            verified: vec![osci_evidence::nobody(over, &verdict, now)],
+            protocol_ids: vec![("osci.message-id".to_owned(), bounded(id))],
+            ..Evidence::default()
+        };
+        let envelope = Envelope {
+            head: Head::came((fresh_id(now), now), &self.connection, self.binding.clone(), transport_id),
+            body: if raw.len() <= DOCUMENT { raw } else { Bytes::new() },
+            parts: Vec::new(),
+            evidence,
+        };
+        match self.around.intake.keep_raw(envelope).await {
+            Ok(_) => {
+                if let Some(failed) = self.failed().get_mut(id) {
+                    failed.kept = true;
+                }
+            }
+            Err(busy) => tracing::warn!(
+                connection = self.connection,
+                cause = busy.cause,
+                "an answer that does not count is not kept now"
+            ),
+        }
+    }
+
     async fn lay_down(&self, part: &Content, at: usize, of: &PartnerRef) -> Result<Part, SpoolError> {
         let mut writer = self.around.spool.begin(of).await?;
         for piece in part.pieces() {
@@ -354,9 +399,11 @@ impl Keeper {
     /// A delivery cannot be taken: tried again, and after three times a person is called; it stays where it lies, and the others go on.
     fn not_taken(&self, (card, own): (&ProcessCard, usize), (cause, turn): (&str, Turn)) {
         let mut failed = self.failed();
-        let times = failed.get(&card.message_id).map_or(0, |failed| failed.times) + 1;
+        let (before, kept) =
+            failed.get(&card.message_id).map_or((0, false), |failed| (failed.times, failed.kept));
+        let times = before + 1;
         let laid = cards::moment(card.creation.as_ref());
-        failed.insert(card.message_id.clone(), Failed { times, since: Tick::now(), laid, own });
+        failed.insert(card.message_id.clone(), Failed { times, since: Tick::now(), laid, own, kept });
         // Its id is foreign text: its hash tells two of them apart.
         let hash = sha256_hex(card.message_id.as_bytes());
         tracing::warn!(

@@ -210,14 +210,34 @@ impl Link {
 
     /// Gives an order and hears its answer. After an error that is no refusal nothing more can be said in the dialog.
     pub async fn say(&self, dialog: &mut Dialog, say: Say, with: &Material) -> Result<Heard, Trouble> {
-        let outcome = self.exchange(dialog, say, with).await;
+        self.say_keeping(dialog, say, with, &mut None).await
+    }
+
+    /// The same; of an answer that does not count the octets are left in `raw`, as they came.
+    pub async fn say_keeping(
+        &self,
+        dialog: &mut Dialog,
+        say: Say,
+        with: &Material,
+        raw: &mut Option<Bytes>,
+    ) -> Result<Heard, Trouble> {
+        let outcome = self.exchange(dialog, say, with, raw).await;
+        if !matches!(outcome, Err(Trouble::Unreadable(_))) {
+            *raw = None;
+        }
         if !matches!(outcome, Ok(_) | Err(Trouble::Refused(_))) {
             dialog.drop_it();
         }
         outcome
     }
 
-    async fn exchange(&self, dialog: &mut Dialog, say: Say, with: &Material) -> Result<Heard, Trouble> {
+    async fn exchange(
+        &self,
+        dialog: &mut Dialog,
+        say: Say,
+        with: &Material,
+        raw: &mut Option<Bytes>,
+    ) -> Result<Heard, Trouble> {
         let unwritable = |cause: String| Trouble::Unwritable(cause);
         let control = dialog.ask(say.kind, challenge()?).map_err(|fault| unwritable(fault.to_string()))?;
         let kind = say.kind;
@@ -230,6 +250,7 @@ impl Link {
         let timeout = self.settings.timeout.0;
         let answer = tokio::time::timeout(timeout, self.post(body)).await;
         let answer = answer.unwrap_or(Err(Trouble::Lost("no answer in time")))?;
+        *raw = Some(answer.clone());
         let (material, most) = (with.clone(), self.settings.most());
         let reading =
             tokio::task::spawn_blocking(move || read(&answer, kind, sealed, &material, (most, now)));

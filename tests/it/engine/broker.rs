@@ -53,6 +53,10 @@ impl Intake for Cutting {
         Ok(verdict)
     }
 
+    async fn keep_raw(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        self.inner.keep_raw(envelope).await
+    }
+
     async fn refuse(&self, envelope: Envelope, fault: Rejection) -> Result<Verdict, Busy> {
         self.inner.refuse(envelope, fault).await
     }
