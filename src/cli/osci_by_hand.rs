@@ -22,7 +22,7 @@ use crate::transport::osci_client::cards;
 use crate::transport::osci_client::link::Link;
 use crate::transport::osci_client::settings::{ChannelSettings, Settings, server};
 use crate::transport::osci_client::trouble::{Trouble, Verdict, judged};
-use crate::transport::osci_trust;
+use crate::transport::osci_pins;
 use crate::transport::port::Admission;
 use crate::transport::port::account::Account;
 use crate::transport::settings;
@@ -120,14 +120,14 @@ fn of_arguments(at: &At) -> Result<Settings, CliError> {
 /// The connection of the stage whose mailbox the arguments name: at the same intermediary, that of the same certificate.
 fn of_the_stage(global: &Global, fit: &Fit, at: &At) -> Option<String> {
     let asked = of_arguments(at).ok()?;
-    let own = osci_trust::read(&asked.keys.cipher.first()?.certificate).ok()?;
+    let own = osci_pins::read(&asked.keys.cipher.first()?.certificate).ok()?;
     let config = stage::place(global).config;
     let sources = fit.compiled.sources.iter().filter(|source| source.kind == ENTRY.word);
     for source in sources {
         let Ok(settings) = settings::read::<Settings>(&source.connection, &source.settings) else { continue };
         let mut files = settings.keys.cipher.iter().map(|files| config.join(&files.certificate));
-        let same = files
-            .any(|path| osci_trust::read(&path).is_ok_and(|all| all.iter().any(|one| own.contains(one))));
+        let same =
+            files.any(|path| osci_pins::read(&path).is_ok_and(|all| all.iter().any(|one| own.contains(one))));
         if settings.mailbox && same && server(&settings) == server(&asked) {
             return Some(source.connection.clone());
         }

@@ -96,6 +96,8 @@ alarms! {
     ReloadRefused = "reload-refused",
     /// A certificate expires soon.
     CertificateExpires = "certificate-expires",
+    /// A list of revoked certificates is late, or holds no longer.
+    RevocationListLate = "revocation-list-late",
     /// The store takes nothing at the moment.
     StoreBusy = "store-busy",
     /// The disk of the store is full.

@@ -19,6 +19,7 @@ use crate::envelope::{Envelope, Verdict, Verified};
 use crate::mime::media::handed_on;
 use crate::mime::reader;
 use crate::rejection::{Fault, Rejection};
+use crate::trust::path::Untrusted;
 use crate::xml::encryption::{Allowed, EncryptionFault};
 use crate::xml::limits;
 
@@ -198,6 +199,8 @@ pub struct Unfit {
     pub partner: Option<String>,
     /// Why, in our words, for the operator.
     pub why: String,
+    /// Whether nothing says that anything is wrong with it: what is missing is ours, such as a list of revoked certificates in force.
+    pub ours: bool,
 }
 
 impl<'k> Bench<'k> {
@@ -217,15 +220,21 @@ impl<'k> Bench<'k> {
     /// Sender and contents of a delivery. `vouched`: somebody whom we trust signed its envelope, which names the sender.
     pub fn found(&self, envelope: &Opened<'_>, vouched: bool) -> Result<Found<'k>, Unfit> {
         let stranger = || {
-            let shared = envelope.certificates.iter().any(|named| self.known.is_shared(&named.certificate));
-            let why = match shared {
-                true => "the certificate of its sender is pinned with two partners: ours to mend",
-                false => "its sender is none whose certificate is pinned with a partner",
+            let named =
+                || envelope.certificates.iter().filter(|named| named.signs()).map(|named| &named.certificate);
+            let refuses = named().find_map(|certificate| self.known.refuses(certificate, self.now));
+            let why = match refuses {
+                _ if named().any(|certificate| self.known.is_shared(certificate, self.now)) => {
+                    "the certificate of its sender is that of two partners: ours to mend".to_owned()
+                }
+                Some(untrusted) => format!("the certificate of its sender is not trusted: {untrusted}"),
+                None => "its sender is none whose certificate is pinned with a partner".to_owned(),
             };
-            Unfit { partner: None, why: why.to_owned() }
+            Unfit { partner: None, why, ours: refuses.is_some_and(Untrusted::is_ours) }
         };
-        let author = sender(&envelope.certificates, self.known).ok_or_else(stranger)?;
-        let unfit = |why: String| Unfit { partner: vouched.then(|| author.partner.clone()), why };
+        let author = sender(&envelope.certificates, (self.known, self.now)).ok_or_else(stranger)?;
+        let unfit =
+            |why: String| Unfit { partner: vouched.then(|| author.partner.clone()), why, ours: false };
         let rules = self.rules(author.pinned.policy.legacy);
         let read = content::read(envelope, &self.keys.openers(), &rules, &mut Report::default());
         let set_apart = |apart| Found { author, gathered: Gathered::default(), apart: Some(apart) };
@@ -251,7 +260,7 @@ impl<'k> Bench<'k> {
 }
 
 /// The partner that a message names as its sender: whose certificate is that of the originator; where it names none, of its other authors.
-fn sender<'k>(named: &[Named], known: &'k Known) -> Option<&'k Author> {
+fn sender<'k>(named: &[Named], (known, now): (&'k Known, Timestamp)) -> Option<&'k Author> {
     let of_role = |role: &'static str| named.iter().filter(move |named| named.role == role);
     let role = match of_role("SignatureCertificateOriginator").next() {
         Some(_) => "SignatureCertificateOriginator",
@@ -259,7 +268,7 @@ fn sender<'k>(named: &[Named], known: &'k Known) -> Option<&'k Author> {
     };
     let mut found: Option<&Author> = None;
     for named in of_role(role) {
-        let author = known.author(&named.certificate)?;
+        let author = known.author(&named.certificate, now)?;
         if found.is_some_and(|found| found.partner != author.partner) {
             return None;
         }

@@ -105,7 +105,7 @@ impl OsciSource {
                     &self.name,
                     self.settings.intermediaries.clone(),
                     &self.around.config,
-                    &self.around.parts,
+                    (&self.around.parts, &self.around.clock),
                 );
                 let (ring, book, settings) = (Arc::new(ring), Arc::new(book), self.settings.clone());
                 let material = (ring.clone(), book.clone());

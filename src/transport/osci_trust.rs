@@ -10,15 +10,18 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::osci_authority::{self, Age, AuthoritySettings, ByAuthority};
 use super::osci_keys::{LOOK, terms};
+use super::osci_pins::{check_files, read};
 use super::port::Admission;
 use super::port::account::Account;
 use super::port::spot::{AUTHORS, Spot, exact};
-use super::watched;
-use crate::clock::Tick;
+use crate::clock::{Clock, Tick};
+use crate::telemetry::alarm::{Alarm, Standing};
 use crate::telemetry::parts::{Failing, Parts, Speaker, Turn};
 use crate::trust::certificate::Certificate;
-use crate::trust::keys::{self, KeyFault};
+use crate::trust::digest::Digest;
+use crate::trust::list::RevocationList;
 use crate::trust::path::{Anchors, Revocation, Trusted, Untrusted, Use};
 
 /// What may be received although it proves less; nothing of it unless it is written.
@@ -38,8 +41,10 @@ pub struct Policy {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct IntermediarySettings {
     /// Files with the certificates under which it signs; several while one takes the place of the other.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub signature: Vec<PathBuf>,
+    /// Under which authorities a certificate counts as one of its own to sign with, instead of pins or beside them.
+    pub trust: Option<AuthoritySettings>,
     /// Files with the certificates for which it is encrypted.
     #[serde(default)]
     pub cipher: Vec<PathBuf>,
@@ -53,8 +58,10 @@ pub struct IntermediarySettings {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PinSettings {
     /// Files with the certificates under which its authors sign; several while one takes the place of the other.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub authors: Vec<PathBuf>,
+    /// Under which authorities a certificate counts as one of its authors', instead of pins or beside them.
+    pub trust: Option<AuthoritySettings>,
     /// Files with the certificates for which it is encrypted; the first that is in its term is taken.
     #[serde(default)]
     pub cipher: Vec<PathBuf>,
@@ -69,6 +76,7 @@ pub struct PinSettings {
 #[serde(default)]
 struct Pins {
     authors: Vec<PathBuf>,
+    trust: Option<AuthoritySettings>,
     cipher: Vec<PathBuf>,
     policy: Policy,
 }
@@ -78,16 +86,22 @@ struct Pins {
 pub struct Pinned {
     signature: Anchors,
     signing: Vec<Certificate>,
+    authority: Option<ByAuthority>,
     cipher: Vec<Certificate>,
     /// What is received of it although it proves less.
     pub policy: Policy,
 }
 
 impl Pinned {
-    fn new(signing: Vec<Certificate>, cipher: Vec<Certificate>, policy: Policy) -> Pinned {
+    fn new(
+        signing: Vec<Certificate>,
+        authority: Option<ByAuthority>,
+        cipher: Vec<Certificate>,
+        policy: Policy,
+    ) -> Pinned {
         let mut signature = Anchors::default();
         signing.iter().for_each(|certificate| signature.pin(certificate.clone()));
-        Pinned { signature, signing, cipher, policy }
+        Pinned { signature, signing, authority, cipher, policy }
     }
 
     /// Whether it has this certificate to sign with, in its term or not.
@@ -97,7 +111,21 @@ impl Pinned {
 
     /// Whether a signature under this certificate counts as its own now.
     pub fn signs(&self, certificate: &Certificate, now: Timestamp) -> Result<Trusted, Untrusted> {
-        self.signature.trusts(certificate, Use::Sign, now, Revocation::Ignored)
+        match &self.authority {
+            Some(authority) if !self.has(certificate) => authority.signs(certificate, now),
+            _ => self.signature.trusts(certificate, Use::Sign, now, Revocation::Ignored),
+        }
+    }
+
+    /// Whether this certificate is its own: pinned, in its term or not, or certified for it and trusted now.
+    fn owns(&self, certificate: &Certificate, now: Timestamp) -> bool {
+        self.has(certificate) || self.authority.is_some() && self.signs(certificate, now).is_ok()
+    }
+
+    /// Why a certificate that says that it is its own is not.
+    fn refuses(&self, certificate: &Certificate, now: Timestamp) -> Option<Untrusted> {
+        let authority = self.authority.as_ref().filter(|authority| authority.names(certificate))?;
+        authority.signs(certificate, now).err()
     }
 
     /// Whether it may be encrypted for under this certificate now.
@@ -129,9 +157,22 @@ pub struct Known {
 }
 
 impl Known {
-    /// The intermediary that signs under this certificate now, and why that counts.
-    pub fn intermediary(&self, certificate: &Certificate, now: Timestamp) -> Option<(&Pinned, Trusted)> {
-        self.intermediaries.iter().find_map(|known| Some((known, known.signs(certificate, now).ok()?)))
+    /// The intermediary that signs under this certificate now, and why that counts; else why none does.
+    pub fn intermediary(
+        &self,
+        certificate: &Certificate,
+        now: Timestamp,
+    ) -> Result<(&Pinned, Trusted), Untrusted> {
+        let mut why = Untrusted::Unknown;
+        for known in &self.intermediaries {
+            match known.signs(certificate, now) {
+                Ok(trusted) => return Ok((known, trusted)),
+                // What is ours to mend is said rather than that somebody else does not know it.
+                Err(cause) if !why.is_ours() && cause != Untrusted::Unknown => why = cause,
+                Err(_) => {}
+            }
+        }
+        Err(why)
     }
 
     /// The partners that have a certificate to sign with that another one has as well.
@@ -153,33 +194,50 @@ impl Known {
         all
     }
 
-    /// Whether more than one partner has this certificate to sign with.
-    pub fn is_shared(&self, certificate: &Certificate) -> bool {
-        self.authors.iter().filter(|author| author.pinned.has(certificate)).count() > 1
+    /// Whether this certificate is more than one partner's.
+    pub fn is_shared(&self, certificate: &Certificate, now: Timestamp) -> bool {
+        self.authors.iter().filter(|author| author.pinned.owns(certificate, now)).count() > 1
     }
 
-    /// The one partner that has this certificate to sign with; `None` of nobody, or of more than one.
-    pub fn author(&self, certificate: &Certificate) -> Option<&Author> {
-        let mut having = self.authors.iter().filter(|author| author.pinned.has(certificate));
+    /// The one partner whose certificate to sign with this is; `None` of nobody, or of more than one.
+    pub fn author(&self, certificate: &Certificate, now: Timestamp) -> Option<&Author> {
+        let mut having = self.authors.iter().filter(|author| author.pinned.owns(certificate, now));
         let found = having.next()?;
         having.next().is_none().then_some(found)
     }
+
+    /// Why a certificate that says that it is a partner's is not trusted.
+    pub fn refuses(&self, certificate: &Certificate, now: Timestamp) -> Option<Untrusted> {
+        self.authors.iter().find_map(|author| author.pinned.refuses(certificate, now))
+    }
 }
 
-/// The faults of paths that their type cannot say.
-pub fn check_files(files: &[PathBuf], at: &str, faults: &mut Vec<(String, String)>) {
-    for (nth, path) in files.iter().enumerate() {
-        if path.as_os_str().is_empty() {
-            faults.push((format!("{at}/{nth}"), "must be a path of a certificate file".to_owned()));
+/// The faults of an intermediary that its type cannot say.
+pub fn further_of_intermediary(written: &IntermediarySettings, at: &str, faults: &mut Vec<(String, String)>) {
+    check_files(&written.signature, &format!("{at}/signature"), faults);
+    check_files(&written.cipher, &format!("{at}/cipher"), faults);
+    match &written.trust {
+        Some(trust) => osci_authority::check(trust, &format!("{at}/trust"), faults),
+        None if written.signature.is_empty() => {
+            let text = "is missing; name the certificates under which it signs, or authorities under `trust`";
+            faults.push((format!("{at}/signature"), text.to_owned()));
         }
-        if files[..nth].contains(path) {
-            faults.push((format!("{at}/{nth}"), "stands there already".to_owned()));
-        }
+        None => {}
     }
 }
 
 /// The faults of a channel that its type cannot say.
 pub fn further_of_pins(pins: &PinSettings, faults: &mut Vec<(String, String)>) {
+    match &pins.trust {
+        Some(trust) => osci_authority::check(trust, "/trust", faults),
+        None if pins.authors.is_empty() => {
+            faults.push((
+                "/authors".to_owned(),
+                "is missing; name the certificates of its authors, or authorities under `trust`".to_owned(),
+            ));
+        }
+        None => {}
+    }
     check_files(&pins.authors, "/authors", faults);
     check_files(&pins.cipher, "/cipher", faults);
 }
@@ -215,6 +273,9 @@ pub fn unfit(files: &[PathBuf], (at, pin): (&str, Pin), config: &Path) -> Vec<(S
 pub fn unfit_intermediary(written: &IntermediarySettings, at: &str, config: &Path) -> Vec<(String, String)> {
     let mut faults = unfit(&written.signature, (&format!("{at}/signature"), Pin::Signs), config);
     faults.extend(unfit(&written.cipher, (&format!("{at}/cipher"), Pin::Reads), config));
+    let trust = written.trust.as_ref();
+    faults
+        .extend(trust.iter().flat_map(|trust| osci_authority::unfit(trust, &format!("{at}/trust"), config)));
     faults
 }
 
@@ -223,6 +284,7 @@ pub fn unfit_channel(settings: &serde_json::Value, config: &Path) -> Vec<(String
     let Ok(pins) = Pins::deserialize(settings) else { return Vec::new() };
     let mut faults = unfit(&pins.authors, ("/authors", Pin::Signs), config);
     faults.extend(unfit(&pins.cipher, ("/cipher", Pin::Reads), config));
+    faults.extend(pins.trust.iter().flat_map(|trust| osci_authority::unfit(trust, "/trust", config)));
     faults
 }
 
@@ -244,17 +306,18 @@ pub fn authors(
             });
         }
     }
-    spots
-}
-
-/// Reads a file with certificates, PEM or DER.
-pub fn read(path: &Path) -> Result<Vec<Certificate>, String> {
-    let octets = watched::read(path, "certificate").map_err(|fault| fault.to_string())?;
-    let file = keys::read(&octets, "").map_err(|fault| fault.to_string())?;
-    match file.certificates.is_empty() {
-        true => Err(KeyFault::Empty.to_string()),
-        false => Ok(file.certificates),
+    // Whom an authority certified is told apart by what the subject says.
+    if let Some(trust) = &pins.trust {
+        let mut subject = trust.subject.clone();
+        subject.sort();
+        spots.push(Spot {
+            at: exact(&format!("osci subject {} {connection}", subject.join("\n"))),
+            said: "the subject that its certificates have".to_owned(),
+            key: AUTHORS,
+            written: Some(partner.to_owned()),
+        });
     }
+    spots
 }
 
 /// What was made of everything that is written, and of what.
@@ -272,6 +335,10 @@ pub struct Book {
     /// What it said goes with it: after a reload another one is there.
     says: Speaker,
     files: Mutex<HashMap<PathBuf, Vec<Certificate>>>,
+    /// With the hash of what was read: lists are large, and are taken apart where they are new only.
+    lists: Mutex<HashMap<PathBuf, (Vec<u8>, RevocationList)>>,
+    clock: Clock,
+    late: Mutex<Standing>,
     held: Mutex<Option<Held>>,
 }
 
@@ -281,7 +348,7 @@ impl Book {
         connection: &str,
         intermediaries: Vec<IntermediarySettings>,
         config: &Path,
-        parts: &Parts,
+        (parts, clock): (&Parts, &Clock),
     ) -> Book {
         Book {
             connection: connection.to_owned(),
@@ -289,6 +356,9 @@ impl Book {
             intermediaries,
             says: parts.speaker(),
             files: Mutex::default(),
+            lists: Mutex::default(),
+            clock: clock.clone(),
+            late: Mutex::new(Standing::new(Alarm::RevocationListLate)),
             held: Mutex::default(),
         }
     }
@@ -308,39 +378,47 @@ impl Book {
     }
 
     fn made(&self, admission: &Admission) -> Known {
-        let mut unread = Vec::new();
-        let mut used = Vec::new();
-        let mut all = |paths: &[PathBuf]| {
-            let mut found = Vec::new();
-            for path in paths {
-                let whole = self.config.join(path);
-                match self.file(&whole) {
-                    Ok(certificates) => found.extend(certificates),
-                    Err((old, cause)) => {
-                        found.extend(old);
-                        unread.push(format!("{}: {cause}", path.display()));
-                    }
-                }
-                used.push(whole);
-            }
-            found
+        let mut looked = Look {
+            book: self,
+            now: self.clock.now(),
+            unread: Vec::new(),
+            used: Vec::new(),
+            late: Vec::new(),
         };
         let intermediaries = self
             .intermediaries
             .iter()
-            .map(|written| Pinned::new(all(&written.signature), all(&written.cipher), written.policy))
+            .map(|written| {
+                let (signature, authority) =
+                    (looked.all(&written.signature), looked.trust(written.trust.as_ref()));
+                Pinned::new(signature, authority, looked.all(&written.cipher), written.policy)
+            })
             .collect();
         let mut authors = Vec::new();
         for account in admission.accounts.iter().filter(|account| account.connection == self.connection) {
             let Ok(pins) = Pins::deserialize(&account.settings) else { continue };
-            let pinned = Pinned::new(all(&pins.authors), all(&pins.cipher), pins.policy);
+            let (signing, authority) = (looked.all(&pins.authors), looked.trust(pins.trust.as_ref()));
+            let pinned = Pinned::new(signing, authority, looked.all(&pins.cipher), pins.policy);
             authors.push(Author { partner: account.partner.clone(), pinned });
         }
+        let Look { mut unread, used, late, .. } = looked;
         self.files.lock().unwrap_or_else(PoisonError::into_inner).retain(|path, _| used.contains(path));
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).retain(|path, _| used.contains(path));
         let known = Known { intermediaries, authors };
         unread.extend(known.shared());
+        self.call(&late);
+        unread.extend(late.into_iter().map(|(_, _, said)| said));
         self.say(&unread);
         known
+    }
+
+    /// Calls a person for each list that is late, again where it holds no longer, and says once that it is over.
+    fn call(&self, late: &[(String, u8, String)]) {
+        let mut standing = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |(file, grade, said): &(String, u8, String)| {
+            (format!("{} {file}", self.connection), (*grade, said.clone()))
+        };
+        standing.are(&late.iter().map(of).collect());
     }
 
     /// The certificates of a file; where it cannot be read those that it had before, and why.
@@ -353,6 +431,21 @@ impl Book {
             }
             Err(cause) => Err((files.get(path).cloned().unwrap_or_default(), cause)),
         }
+    }
+
+    /// The list in a file; where it cannot be read the one that it had before, if any, and why.
+    fn list(&self, path: &Path) -> Result<RevocationList, (Option<RevocationList>, String)> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = lists.get(path).cloned();
+        let old = |cause| (before.as_ref().map(|(_, list)| list.clone()), cause);
+        let octets = osci_authority::octets(path).map_err(old)?;
+        let hash = Digest::Sha256.of(&octets);
+        if let Some((_, list)) = before.as_ref().filter(|(known, _)| *known == hash) {
+            return Ok(list.clone());
+        }
+        let list = RevocationList::read(&octets).map_err(|fault| old(fault.to_string()))?;
+        lists.insert(path.to_owned(), (hash, list.clone()));
+        Ok(list)
     }
 
     fn say(&self, unread: &[String]) {
@@ -378,6 +471,58 @@ impl Book {
     }
 }
 
+/// One look at all files.
+struct Look<'b> {
+    book: &'b Book,
+    now: Timestamp,
+    /// Why files cannot be read.
+    unread: Vec<String>,
+    used: Vec<PathBuf>,
+    /// Lists that are late: which file, how bad, in words.
+    late: Vec<(String, u8, String)>,
+}
+
+impl Look<'_> {
+    /// The certificates of these files.
+    fn all(&mut self, paths: &[PathBuf]) -> Vec<Certificate> {
+        let mut found = Vec::new();
+        for path in paths {
+            let whole = self.book.config.join(path);
+            match self.book.file(&whole) {
+                Ok(certificates) => found.extend(certificates),
+                Err((old, cause)) => {
+                    found.extend(old);
+                    self.unread.push(format!("{}: {cause}", path.display()));
+                }
+            }
+            self.used.push(whole);
+        }
+        found
+    }
+
+    /// What stands behind authorities.
+    fn trust(&mut self, written: Option<&AuthoritySettings>) -> Option<ByAuthority> {
+        let written = written?;
+        let (authorities, between) = (self.all(&written.authorities), self.all(&written.between));
+        let mut lists = Vec::new();
+        for path in &written.lists {
+            let whole = self.book.config.join(path);
+            let found = self.book.list(&whole).or_else(|(old, cause)| {
+                self.unread.push(format!("{}: {cause}", path.display()));
+                old.ok_or(())
+            });
+            self.used.push(whole);
+            let Ok(list) = found else { continue };
+            let age = osci_authority::age(written, &list, self.now);
+            if let Some(said) = osci_authority::said(path, &list, age) {
+                self.late.push((path.display().to_string(), u8::from(age == Age::Over), said));
+            }
+            lists.push(list);
+        }
+        Some(ByAuthority::new(written, (authorities, between, lists)))
+    }
+}
+
 /// What `doctor` says of the pinned certificates of a connection, of intermediaries with what each is called and of its partners: whether each
 /// file can be read and is in its term.
 pub fn told_of_pins<'s>(
@@ -389,11 +534,34 @@ pub fn told_of_pins<'s>(
     let mut all = Vec::new();
     for (what, written) in intermediaries {
         all.extend(told(config, &what, written.signature.iter().chain(&written.cipher), now));
+        all.extend(told_of_trust(config, &what, written.trust.as_ref(), now));
     }
     for account in accounts.iter().filter(|account| account.connection == name) {
         let Ok(pins) = Pins::deserialize(&account.settings) else { continue };
         let what = format!("{name}: {}", account.partner);
         all.extend(told(config, &what, pins.authors.iter().chain(&pins.cipher), now));
+        all.extend(told_of_trust(config, &what, pins.trust.as_ref(), now));
+    }
+    all
+}
+
+/// The same of authorities, and how old their lists are.
+fn told_of_trust(
+    config: &Path,
+    what: &str,
+    trust: Option<&AuthoritySettings>,
+    now: Timestamp,
+) -> Vec<(bool, String)> {
+    let Some(trust) = trust else { return Vec::new() };
+    let mut all = told(config, what, trust.authorities.iter().chain(&trust.between), now);
+    for path in &trust.lists {
+        all.push(match osci_authority::read_list(&config.join(path)) {
+            Ok(list) => match osci_authority::said(path, &list, osci_authority::age(trust, &list, now)) {
+                Some(late) => (false, format!("{what} {late}")),
+                None => (true, format!("{what} {}: the next list is due {}", path.display(), list.next())),
+            },
+            Err(cause) => (false, format!("{what} {}: {cause}", path.display())),
+        });
     }
     all
 }

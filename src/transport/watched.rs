@@ -46,8 +46,13 @@ impl Files {
 
 /// Reads a file of a role; the largest sensible one is 1 MiB.
 pub fn read(path: &Path, role: &'static str) -> Result<Vec<u8>, Unreadable> {
+    read_up_to(path, role, 1 << 20)
+}
+
+/// The same of a role whose files may be larger.
+pub fn read_up_to(path: &Path, role: &'static str, most: u64) -> Result<Vec<u8>, Unreadable> {
     match std::fs::metadata(path) {
-        Ok(found) if found.is_file() && found.len() <= 1 << 20 => {}
+        Ok(found) if found.is_file() && found.len() <= most => {}
         _ => return Err(Unreadable(role)),
     }
     std::fs::read(path).map_err(|_| Unreadable(role))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use thiserror::Error;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate, X509Name};
 
 use super::der;
 use super::digest::Digest;
@@ -44,6 +44,7 @@ pub struct Certificate(Arc<Inner>);
 struct Inner {
     der: Bytes,
     subject: String,
+    attributes: Vec<(String, String)>,
     issuer: String,
     serial: String,
     key: KeyKind,
@@ -70,6 +71,7 @@ impl Certificate {
         let spki = parsed.public_key();
         let inner = Inner {
             subject: parsed.subject().to_string(),
+            attributes: attributes(parsed.subject()),
             issuer: parsed.issuer().to_string(),
             serial: parsed.tbs_certificate.serial.to_string(),
             key: kind(spki),
@@ -92,6 +94,12 @@ impl Certificate {
     /// The subject, such as `C=DE, O=Amt, CN=Postfach`; the text of whoever issued it.
     pub fn subject(&self) -> &str {
         &self.0.subject
+    }
+
+    /// The attributes of the subject, each by its short name (`CN`, `O`, `OU`, `C`, `L`, `ST`, `serialNumber`, `organizationIdentifier`), else by its
+    /// object identifier, and what it says; those that are no text are left out.
+    pub fn attributes(&self) -> &[(String, String)] {
+        &self.0.attributes
     }
 
     /// The issuer, written like the subject.
@@ -164,6 +172,28 @@ impl fmt::Debug for Certificate {
         f.debug_struct("Certificate").field("key", &self.0.key).finish_non_exhaustive()
     }
 }
+
+fn attributes(subject: &X509Name<'_>) -> Vec<(String, String)> {
+    let named = |attribute: &AttributeTypeAndValue<'_>| {
+        let identifier = attribute.attr_type().to_id_string();
+        let short =
+            SHORT.iter().find(|(known, _)| *known == identifier).map(|(_, short)| (*short).to_owned());
+        Some((short.unwrap_or(identifier), attribute.as_str().ok()?.to_owned()))
+    };
+    subject.iter_attributes().filter_map(named).collect()
+}
+
+/// Short names of attributes (RFC 4519, ETSI EN 319 412-1).
+const SHORT: [(&str, &str); 8] = [
+    ("2.5.4.3", "CN"),
+    ("2.5.4.5", "serialNumber"),
+    ("2.5.4.6", "C"),
+    ("2.5.4.7", "L"),
+    ("2.5.4.8", "ST"),
+    ("2.5.4.10", "O"),
+    ("2.5.4.11", "OU"),
+    ("2.5.4.97", "organizationIdentifier"),
+];
 
 fn kind(spki: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> KeyKind {
     match spki.algorithm.algorithm.as_bytes() {

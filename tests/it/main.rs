@@ -50,6 +50,7 @@ mod model;
 mod mime;
 mod mime_frame;
 mod osci_attacks;
+mod osci_authority;
 mod osci_captures;
 mod osci_client;
 mod osci_door;

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use drehscheibe::clock::Clock;
+use drehscheibe::telemetry::parts::Parts;
 use drehscheibe::transport::osci::envelope::{Envelope, Named, Standing};
 use drehscheibe::transport::osci::kind::Kind;
 use drehscheibe::transport::osci::message::{Control, Message};
@@ -72,6 +73,8 @@ pub struct OsciDoor {
     pub house: Arc<House>,
     /// Where it listens.
     pub url: String,
+    /// What is said of what does not run.
+    pub parts: Parts,
     client: reqwest::Client,
     running: Running,
 }
@@ -88,7 +91,8 @@ impl OsciDoor {
         };
         *house.admission.lock().unwrap() =
             Arc::new(Admission { accounts: vec![account], ..Admission::default() });
-        let source = Arc::new(OsciSource::new("osci", &settings, &house.around(clock)).unwrap());
+        let around = house.around(clock);
+        let source = Arc::new(OsciSource::new("osci", &settings, &around).unwrap());
         let running = start(source.clone());
         let bound = tokio::select! {
             bound = async {
@@ -102,7 +106,7 @@ impl OsciDoor {
             () = tokio::time::sleep(std::time::Duration::from_secs(60)) => panic!("it does not listen"),
         };
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        OsciDoor { house, url: format!("http://{bound}/osci"), client, running }
+        OsciDoor { house, url: format!("http://{bound}/osci"), parts: around.parts, client, running }
     }
 
     /// Opens it inside the term of all certificates.

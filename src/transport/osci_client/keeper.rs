@@ -257,7 +257,7 @@ impl Keeper {
             Some(Came::Of { partner, gathered, apart }) => (partner, gathered, apart),
             Some(Came::Unfit(unfit)) => {
                 raise(Alarm::SenderNotAdmitted, &self.binding, &[]);
-                return Ok(Err((unfit.why, Turn::FarEnd)));
+                return Ok(Err((unfit.why, if unfit.ours { Turn::Ours } else { Turn::FarEnd })));
             }
             None => return Ok(Err(("an answer without a delivery".to_owned(), Turn::FarEnd))),
         };

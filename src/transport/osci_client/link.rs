@@ -174,7 +174,12 @@ impl Link {
         let keys = settings.keys.clone().below(&house.config);
         let parts = &house.around.parts;
         let ring = Keyring::open(connection, keys, parts).map_err(|fault| format!("keys/{fault}"))?;
-        let book = Book::new(connection, vec![settings.intermediary.clone()], &house.config, parts);
+        let book = Book::new(
+            connection,
+            vec![settings.intermediary.clone()],
+            &house.config,
+            (parts, &house.around.clock),
+        );
         Ok(Link {
             connection: connection.to_owned(),
             settings,
@@ -383,9 +388,9 @@ fn read(
         Standing::Signed { covered, signers } => {
             let signer = signers.first().ok_or_else(|| ill("nobody signed it".to_owned()))?;
             let trusted = intermediary.signs(&signer.certificate, now);
-            if trusted.is_err() {
+            if let Err(cause) = &trusted {
                 return Err(ill(format!(
-                    "it is signed under a certificate that is not the intermediary's, or not in its term: {}",
+                    "it is signed under a certificate that is not the intermediary's, or not in its term: {}: {cause}",
                     signer.certificate.fingerprint()
                 )));
             }

@@ -8,8 +8,10 @@ use reqwest::Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::transport::osci_authority::{self, AuthoritySettings};
 use crate::transport::osci_keys::{self, KeySettings};
-use crate::transport::osci_trust::{IntermediarySettings, Policy, check_files};
+use crate::transport::osci_pins::check_files;
+use crate::transport::osci_trust::{IntermediarySettings, Policy, further_of_intermediary};
 use crate::transport::port::Channel;
 use crate::transport::port::spot::{Spot, exact, origin};
 use crate::transport::settings::{Span, fifteen_minutes, seven_days, thirty_seconds};
@@ -66,6 +68,8 @@ pub struct ChannelSettings {
     /// Files with the certificates under which its authors sign what they send; without any nothing is taken of it.
     #[serde(default)]
     pub authors: Vec<PathBuf>,
+    /// Under which authorities a certificate counts as one of its authors', instead of pins or beside them.
+    pub trust: Option<AuthoritySettings>,
     /// What is received of it although it proves less.
     #[serde(default)]
     pub policy: Policy,
@@ -165,8 +169,7 @@ pub fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
         _ => {}
     }
     osci_keys::check(&settings.keys, "/keys", faults);
-    check_files(&settings.intermediary.signature, "/intermediary/signature", faults);
-    check_files(&settings.intermediary.cipher, "/intermediary/cipher", faults);
+    further_of_intermediary(&settings.intermediary, "/intermediary", faults);
     if settings.intermediary.cipher.is_empty() && !settings.intermediary.policy.plain {
         let text = "is missing: orders are encrypted for it; write it, or `policy: { plain: true }`";
         faults.push(("/intermediary/cipher".to_owned(), text.to_owned()));
@@ -184,7 +187,10 @@ pub fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
 pub fn further_of_channel(settings: &ChannelSettings, faults: &mut Vec<(String, String)>) {
     check_files(&settings.cipher, "/cipher", faults);
     check_files(&settings.authors, "/authors", faults);
-    if settings.cipher.is_empty() && settings.authors.is_empty() {
+    if let Some(trust) = &settings.trust {
+        osci_authority::check(trust, "/trust", faults);
+    }
+    if settings.cipher.is_empty() && settings.authors.is_empty() && settings.trust.is_none() {
         let text =
             "is missing; name the certificates for which it is encrypted, those of its `authors`, or both";
         faults.push(("/cipher".to_owned(), text.to_owned()));

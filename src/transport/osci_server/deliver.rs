@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::answer::Reply;
-use super::judge::{Judged, NOT_ACCEPTED};
+use super::judge::{Judged, NOT_ACCEPTED, NOT_NOW};
 use super::recipient::{Came, Recipient};
 use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Part, PartnerRef, Verdict};
 use crate::mime::media::handed_on;
@@ -164,7 +164,7 @@ impl Recipient {
                     "a delivery is not taken now"
                 );
             }
-            return Answered::of(9811);
+            return Answered::of(NOT_NOW);
         };
         match verdict.state {
             Inbound::Denied => Answered::of(NOT_ACCEPTED),

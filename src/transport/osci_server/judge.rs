@@ -16,6 +16,8 @@ use crate::trust::certificate::Certificate;
 
 /// The feedback of every delivery that is not accepted for what is in it: which of the reasons it was, is said to the operator only.
 pub const NOT_ACCEPTED: u16 = 9805;
+/// The feedback where nothing is taken for a reason that is ours.
+pub const NOT_NOW: u16 = 9811;
 
 /// The exchange that an answer goes back on.
 #[derive(Clone, Debug)]
@@ -125,9 +127,10 @@ impl<'a> Judge<'a> {
             Ok(Standing::Signed { covered, signers }) => {
                 let signer = signers.first().ok_or_else(|| feedback(9601, "signed by nobody".to_owned()))?;
                 let known = self.0.known.intermediary(&signer.certificate, self.0.now);
-                let (intermediary, trusted) = known.ok_or_else(|| {
+                let (intermediary, trusted) = known.map_err(|cause| {
                     let why = "signed under a certificate that is none of an intermediary of this connection, or not in its term";
-                    feedback(9700, format!("{why}: {}", signer.certificate.fingerprint()))
+                    let code = if cause.is_ours() { NOT_NOW } else { 9700 };
+                    feedback(code, format!("{why}: {}: {cause}", signer.certificate.fingerprint()))
                 })?;
                 let over = vec![ENVELOPE.to_owned()];
                 let signer = osci_evidence::of(over, signer, &Ok(trusted), self.0.now);
@@ -189,7 +192,7 @@ impl<'a> Judge<'a> {
         exchange: &Exchange,
     ) -> Result<Found<'a>, Refused> {
         let refused = |unfit: Unfit| Refused {
-            no: No::Feedback(NOT_ACCEPTED, Box::new(exchange.clone())),
+            no: No::Feedback(if unfit.ours { NOT_NOW } else { NOT_ACCEPTED }, Box::new(exchange.clone())),
             partner: unfit.partner,
             why: unfit.why,
         };

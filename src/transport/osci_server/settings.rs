@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::transport::http;
 use crate::transport::osci_keys::{self, KeySettings};
-use crate::transport::osci_trust::{IntermediarySettings, check_files};
+use crate::transport::osci_trust::{IntermediarySettings, further_of_intermediary};
 use crate::transport::settings::{SOCKET_ADDRESS, Span};
 use crate::transport::tls::{self, TlsSettings};
 
@@ -120,8 +120,7 @@ pub fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
     osci_keys::check(&settings.keys, "/keys", faults);
     for (nth, intermediary) in settings.intermediaries.iter().enumerate() {
         let at = format!("/intermediaries/{nth}");
-        check_files(&intermediary.signature, &format!("{at}/signature"), faults);
-        check_files(&intermediary.cipher, &format!("{at}/cipher"), faults);
+        further_of_intermediary(intermediary, &at, faults);
         if intermediary.cipher.is_empty() && !intermediary.policy.plain {
             let text = "is missing: answers to encrypted deliveries are encrypted; write it, or `policy: { plain: true }`";
             faults.push((format!("{at}/cipher"), text.to_owned()));

@@ -1,0 +1,196 @@
+//! Whom the house trusts by OSCI because an authority certified him: the authorities, what the subject of a certificate must say to be this partner's, and the
+//! lists of revoked certificates with how late they may be. Everything of it stands in the configuration and is read again when its files change.
+//! It never trusts what an authority certified for somebody else, and never asks anybody over the net.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::osci_pins::{check_files, read};
+use super::settings::Span;
+use super::watched;
+use crate::trust::certificate::Certificate;
+use crate::trust::list::{self, RevocationList};
+use crate::trust::path::{Anchors, Revocation, Trusted, Untrusted, Use};
+
+/// Nobody may wait longer for a list: by then a certificate that was revoked has been used for weeks.
+const LONGEST_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Authorities instead of pins, as written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AuthoritySettings {
+    /// Files with the certificates of the authorities under whom a path has to end.
+    #[schemars(length(min = 1))]
+    pub authorities: Vec<PathBuf>,
+    /// Files with certificates that may stand between; they are not trusted by themselves.
+    #[serde(default)]
+    pub between: Vec<PathBuf>,
+    /// What the subject of a certificate must say to be this one's, such as `[ O=Stadt Bremen, CN=Jugendamt ]`: each attribute stands there once and
+    /// exactly so. An authority certifies many.
+    #[schemars(length(min = 1))]
+    pub subject: Vec<String>,
+    /// Files with the lists of revoked certificates of each issuer in a path, DER or PEM.
+    #[serde(default)]
+    pub lists: Vec<PathBuf>,
+    /// How long a list holds after the time at which the next one was due; then nothing is taken any more.
+    #[serde(default = "none")]
+    pub grace: Span,
+    /// That no list is asked, where nobody makes one: a certificate that was revoked is taken until its term ends.
+    #[serde(default)]
+    pub without_lists: bool,
+}
+
+fn none() -> Span {
+    Span(Duration::ZERO)
+}
+
+/// The faults that their type cannot say.
+pub fn check(written: &AuthoritySettings, at: &str, faults: &mut Vec<(String, String)>) {
+    check_files(&written.authorities, &format!("{at}/authorities"), faults);
+    check_files(&written.between, &format!("{at}/between"), faults);
+    check_files(&written.lists, &format!("{at}/lists"), faults);
+    if written.lists.is_empty() != written.without_lists {
+        let text = match written.without_lists {
+            true => "has no use beside `lists`; leave one of them out",
+            false => "is missing; name the lists of revoked certificates, or write `without-lists: true`",
+        };
+        let key = if written.without_lists { "without-lists" } else { "lists" };
+        faults.push((format!("{at}/{key}"), text.to_owned()));
+    }
+    if written.grace.0 > LONGEST_GRACE {
+        faults.push((format!("{at}/grace"), "must be at most 30 days".to_owned()));
+    }
+    for (nth, said) in written.subject.iter().enumerate() {
+        if attribute(said).is_none() {
+            let text = "must be an attribute with what it says, such as `O=Stadt Bremen`";
+            faults.push((format!("{at}/subject/{nth}"), text.to_owned()));
+        }
+    }
+}
+
+/// Name and value of an attribute as it is written.
+fn attribute(written: &str) -> Option<(&str, &str)> {
+    let (name, value) = written.split_once('=')?;
+    (!name.is_empty() && !value.is_empty()).then_some((name, value))
+}
+
+/// What of the files cannot be used: the key that names each, and its path with what is wrong.
+pub fn unfit(written: &AuthoritySettings, at: &str, config: &Path) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (key, files) in [("authorities", &written.authorities), ("between", &written.between)] {
+        for (nth, path) in files.iter().enumerate() {
+            let fit = |one: &Certificate| one.is_authority() && Anchors::default().authority(one);
+            let cause = match read(&config.join(path)) {
+                Ok(found) if found.iter().all(fit) => continue,
+                Ok(_) => "is no certificate of an authority; name one that may certify others".to_owned(),
+                Err(cause) => cause,
+            };
+            faults.push((format!("{at}/{key}/{nth}"), format!("{}: {cause}", path.display())));
+        }
+    }
+    for (nth, path) in written.lists.iter().enumerate() {
+        if let Err(cause) = read_list(&config.join(path)) {
+            faults.push((format!("{at}/lists/{nth}"), format!("{}: {cause}", path.display())));
+        }
+    }
+    faults
+}
+
+/// Reads a file with a list.
+pub fn read_list(path: &Path) -> Result<RevocationList, String> {
+    let octets = octets(path)?;
+    RevocationList::read(&octets).map_err(|fault| fault.to_string())
+}
+
+/// The octets of a file with a list.
+pub fn octets(path: &Path) -> Result<Vec<u8>, String> {
+    watched::read_up_to(path, "list", list::LARGEST as u64).map_err(|fault| fault.to_string())
+}
+
+/// A partner or intermediary by authority.
+pub struct ByAuthority {
+    anchors: Anchors,
+    subject: Vec<String>,
+    revocation: Revocation,
+}
+
+impl ByAuthority {
+    /// From what the files hold.
+    pub fn new(
+        written: &AuthoritySettings,
+        (authorities, between, lists): (Vec<Certificate>, Vec<Certificate>, Vec<RevocationList>),
+    ) -> ByAuthority {
+        let mut anchors = Anchors::default();
+        authorities.iter().filter(|one| one.is_authority()).for_each(|one| {
+            anchors.authority(one);
+        });
+        between.iter().for_each(|one| anchors.between(one));
+        lists.into_iter().for_each(|list| anchors.list(list));
+        let revocation = match written.without_lists {
+            true => Revocation::Ignored,
+            false => Revocation::Listed { grace: grace(written) },
+        };
+        ByAuthority { anchors, subject: written.subject.clone(), revocation }
+    }
+
+    /// Whether a certificate says that it is this one's; whether that is so the path says.
+    pub fn names(&self, certificate: &Certificate) -> bool {
+        !self.subject.is_empty()
+            && self.subject.iter().all(|written| {
+                let Some((name, value)) = attribute(written) else { return false };
+                let mut said = certificate.attributes().iter().filter(|(found, _)| found == name);
+                said.next().is_some_and(|(_, found)| found == value) && said.next().is_none()
+            })
+    }
+
+    /// Whether a certificate to sign with is this one's and trusted now.
+    pub fn signs(&self, certificate: &Certificate, now: Timestamp) -> Result<Trusted, Untrusted> {
+        match self.names(certificate) {
+            true => self.anchors.trusts(certificate, Use::Sign, now, self.revocation),
+            false => Err(Untrusted::Unknown),
+        }
+    }
+}
+
+fn grace(written: &AuthoritySettings) -> SignedDuration {
+    SignedDuration::try_from(written.grace.0.min(LONGEST_GRACE)).unwrap_or_default()
+}
+
+/// How a list stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// The next one is not due yet.
+    Fresh,
+    /// The next one was due then, and this one still holds until.
+    Late(Timestamp),
+    /// It holds no longer.
+    Over,
+}
+
+/// How old a list is, by the policy that names it.
+pub fn age(written: &AuthoritySettings, list: &RevocationList, now: Timestamp) -> Age {
+    let until = list.next().checked_add(grace(written)).unwrap_or(Timestamp::MAX);
+    match (now > list.next(), now > until) {
+        (false, _) => Age::Fresh,
+        (true, false) => Age::Late(until),
+        (true, true) => Age::Over,
+    }
+}
+
+/// A list that is not fresh, in words: of which file, since when, until when.
+pub fn said(path: &Path, list: &RevocationList, age: Age) -> Option<String> {
+    let (path, next) = (path.display(), list.next());
+    match age {
+        Age::Fresh => None,
+        Age::Late(until) => Some(format!(
+            "{path}: the next list of revoked certificates was due {next}; this one holds until {until}"
+        )),
+        Age::Over => Some(format!(
+            "{path}: the next list of revoked certificates was due {next}; this one holds no longer, and nothing is taken under its issuer"
+        )),
+    }
+}
