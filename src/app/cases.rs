@@ -16,6 +16,7 @@ use crate::route::load::yaml_files;
 
 use super::far::Mishap;
 use super::fit::Fit;
+use super::ground::Ground;
 use super::place::Place;
 use super::player::{self, Played, Script, Troubles};
 use super::script;
@@ -73,8 +74,9 @@ fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Plays one case in all its variants, each in a store and an engine of its own; the compiled files are shared, since a play changes none.
-pub async fn run(place: &Place, fit: &Fit, found: &Found) -> Outcome {
+/// Plays one case in all its variants, each on a copy of the ground and with an engine of its own; the compiled files are shared, since
+/// a play changes none.
+pub async fn run(place: &Place, fit: &Fit, ground: &Ground, found: &Found) -> Outcome {
     let mut outcome = Outcome { case: found.name.clone(), about: None, plays: 0, faults: Vec::new() };
     let case = match &found.case {
         Ok(case) => case,
@@ -91,13 +93,21 @@ pub async fn run(place: &Place, fit: &Fit, found: &Found) -> Outcome {
             return outcome;
         }
     };
+    // What has happened before has happened in all variants alike.
+    let begun = match player::before(fit, ground, &script, &written_mishaps(case)).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            outcome.faults.push(error.to_string());
+            return outcome;
+        }
+    };
     let mut calm: Option<Vec<String>> = None;
     for (variant, troubles) in variants(case) {
         outcome.plays += 1;
-        let played = match play(fit, &script, &troubles).await {
+        let played = match player::play(fit, &begun, &script, &troubles).await {
             Ok(played) => played,
-            Err(text) => {
-                outcome.faults.push(format!("{variant}: {text}"));
+            Err(error) => {
+                outcome.faults.push(format!("{variant}: {error}"));
                 continue;
             }
         };
@@ -122,40 +132,6 @@ pub async fn run(place: &Place, fit: &Fit, found: &Found) -> Outcome {
         outcome.faults.extend(faults.into_iter().map(|fault| format!("{variant}: {fault}")));
     }
     outcome
-}
-
-async fn play(fit: &Fit, script: &Script, troubles: &Troubles) -> Result<Played, String> {
-    let folder = Scratch::in_memory()
-        .map_err(|error| format!("no temporary folder: {}", config::what(error.kind())))?;
-    player::play(fit.clone(), &folder.0, script, troubles).await.map_err(|error| error.to_string())
-}
-
-/// A folder below the system's temporary one, removed at the end.
-pub struct Scratch(pub PathBuf);
-
-impl Scratch {
-    /// A new, empty one.
-    pub fn new() -> std::io::Result<Scratch> {
-        Scratch::below(&std::env::temp_dir())
-    }
-
-    /// A new, empty one in memory where the system has such a place: a play survives no power cut and waits for no disk.
-    pub fn in_memory() -> std::io::Result<Scratch> {
-        Scratch::below(Path::new("/dev/shm")).or_else(|_| Scratch::new())
-    }
-
-    fn below(folder: &Path) -> std::io::Result<Scratch> {
-        let path = folder.join(format!("drehscheibe-{}", uuid::Uuid::new_v4()));
-        std::fs::create_dir(&path)?;
-        Ok(Scratch(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A folder that cannot be removed holds invented persons only.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 fn variants(case: &Case) -> Vec<(String, Troubles)> {

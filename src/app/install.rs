@@ -8,9 +8,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::app::archive::{self, ArchiveError, Unpacked};
-use crate::app::cases::Scratch;
 use crate::app::packages::{self, BASE};
 use crate::app::samples::Judged;
+use crate::app::scratch::Scratch;
 use crate::xoev::adopt::{self, Official, Ours};
 use crate::xoev::catalog::{Catalog, Elsewhere};
 use crate::xoev::diff::{self, Difference};

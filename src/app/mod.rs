@@ -22,6 +22,8 @@ pub mod follow;
 pub mod reload;
 pub mod house;
 pub mod far;
+pub mod scratch;
+pub mod ground;
 pub mod player;
 pub mod script;
 pub mod cases;

@@ -2,7 +2,6 @@
 //! engines that stop at crash points. What `test` runs; touches no network and no store but its own.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,13 +21,15 @@ use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::PlanSet;
 use crate::store::contract::{Backlog, Figures, Filter, Listed, Scope, Store, StoreError, View};
 use crate::store::orders::{Command, CommandState};
+use crate::route::compiled::WantedDestination;
 use crate::store::plays::Plays;
-use crate::store::sqlite;
+use crate::store::sqlite::store::SqliteStore;
 use crate::transport::TRANSPORTS;
 use crate::transport::port::{Answers, Destination, Destinations, Intake, Spool};
 
-use super::far::{Mishap, Partner, Seen};
+use super::far::{Mishap, Partner};
 use super::fit::Fit;
+use super::ground::Ground;
 
 /// One delivery to play.
 #[derive(Clone, Debug, Default)]
@@ -140,60 +141,60 @@ impl Commands for NoCommands {
     }
 }
 
-/// Plays a script in a folder of its own that must be empty.
-pub async fn play(
-    fit: Fit,
-    folder: &Path,
+/// What a play begins from: a store in which all that a script gives has happened.
+pub struct Begun {
+    ground: Ground,
+    delays: BTreeMap<uuid::Uuid, SignedDuration>,
+}
+
+/// Lets happen what has happened before, on a copy of a ground; partners do with it what they do in calm.
+pub async fn before(
+    fit: &Fit,
+    ground: &Ground,
     script: &Script,
-    troubles: &Troubles,
-) -> Result<Played, PlayError> {
-    let Fit { compiled, standards, .. } = fit;
-    let stage = if compiled.stage.stage == Stage::Produktion { Stage::Test } else { compiled.stage.stage };
-    let mut partners: BTreeMap<String, Arc<Partner>> = BTreeMap::new();
-    for wanted in &compiled.destinations {
-        // One way to a partner may fail in its own manner.
-        let told = troubles.partners.get(&wanted.key());
-        let told = told.or_else(|| troubles.partners.get(&wanted.channel.partner));
-        let mishaps = told.cloned().unwrap_or_default();
-        let (word, name) = (wanted.kind.clone(), wanted.channel.partner.clone());
-        partners.insert(wanted.key(), Arc::new(Partner { word, name, mishaps, seen: Mutex::default() }));
-    }
-    let destinations: Destinations = partners
-        .iter()
-        .map(|(key, partner)| (key.clone(), partner.clone() as Arc<dyn Destination>))
-        .collect();
-    let set = Arc::new(compiled.into_plan_set(destinations, standards, stage));
-    // A key of its own that ends with the play: `dry-run` plays messages with real data, too.
-    let mut key = [0u8; 32];
-    aws_lc_rs::rand::fill(&mut key).map_err(|_| std::io::Error::other("no random octets"))?;
-    let uncollected: Vec<String> =
-        partners.iter().filter(|(_, partner)| partner.collected()).map(|(key, _)| key.clone()).collect();
-    let house = House { folder, stage, key, set, uncollected };
-    let began = script.begins.unwrap_or_else(begins);
-    let mut state = State { began, ..State::default() };
+    mishaps: &BTreeMap<String, Vec<Mishap>>,
+) -> Result<Begun, PlayError> {
+    let ground = ground.copy()?;
+    let mut state = State { began: script.begins.unwrap_or_else(begins), ..State::default() };
     if !script.before.is_empty() {
         let events: Vec<Event> =
             script.before.iter().map(|given| Event::Given(Box::new(given.clone()))).collect();
         let calm = Troubles { times: 1, ..Troubles::default() };
-        house.act(&events, &calm, &mut Vec::new().iter(), &mut state).await?;
-        for (index, verdict) in std::mem::take(&mut state.verdicts).into_iter().enumerate() {
+        let house = House::of(fit, &ground, &partners(fit, mishaps));
+        let store = house.act(&events, &calm, &mut Vec::new().iter(), &mut state).await?;
+        for (index, verdict) in state.verdicts.into_iter().enumerate() {
             if let Some(verdict) = verdict.filter(|verdict| verdict.state != Inbound::Accepted) {
                 let became = format!("{} {}", verdict.state.as_str(), verdict.codes.join(", "));
                 return Err(PlayError::NotGiven(index, became));
             }
         }
-        for partner in partners.values() {
-            *partner.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
-        }
+        ground.leave(&*store).await?;
     }
+    Ok(Begun { ground, delays: state.delays })
+}
+
+/// Plays a script on a copy of what it begins from.
+pub async fn play(
+    fit: &Fit,
+    begun: &Begun,
+    script: &Script,
+    troubles: &Troubles,
+) -> Result<Played, PlayError> {
+    let ground = begun.ground.copy()?;
+    let partners = partners(fit, &troubles.partners);
+    let house = House::of(fit, &ground, &partners);
+    let began = script.begins.unwrap_or_else(begins);
+    let mut state = State { began, delays: begun.delays.clone(), ..State::default() };
     // Time is set forward where timers are waited for, and a process of its own begins then.
     let mut crashes = troubles.crashes.iter();
     let mut rest = script.events.as_slice();
     let mut verdicts = Vec::new();
+    let mut last = None;
     while !rest.is_empty() {
         let next = rest[1..].iter().position(|event| matches!(event, Event::Timer(_)));
         let (act, after) = rest.split_at(next.map_or(rest.len(), |next| next + 1));
-        house.act(act, troubles, &mut crashes, &mut state).await?;
+        drop(last.take());
+        last = Some(house.act(act, troubles, &mut crashes, &mut state).await?);
         verdicts.append(&mut state.verdicts);
         rest = after;
     }
@@ -205,9 +206,12 @@ pub async fn play(
         taken.extend(seen.taken.iter().map(of));
         repeated += seen.repeated;
     }
-    let store = open(folder, stage, key).await?;
+    let store = match last {
+        Some(store) => store,
+        None => Arc::new(ground.open().await?),
+    };
     let essence = store.essence().await?;
-    let (vorgaenge, faelle) = vorgaenge(&store, began).await?;
+    let (vorgaenge, faelle) = vorgaenge(&*store, began).await?;
     Ok(Played {
         vorgaenge,
         faelle,
@@ -222,11 +226,29 @@ pub async fn play(
     })
 }
 
+/// The stage that a stage of these files is played as.
+pub fn stage(fit: &Fit) -> Stage {
+    match fit.compiled.stage.stage {
+        Stage::Produktion => Stage::Test,
+        stage => stage,
+    }
+}
+
+/// The partners of a play by their destinations, with what each does.
+fn partners(fit: &Fit, mishaps: &BTreeMap<String, Vec<Mishap>>) -> BTreeMap<String, Arc<Partner>> {
+    let partner = |wanted: &WantedDestination| {
+        // One way to a partner may fail in its own manner.
+        let told = mishaps.get(&wanted.key()).or_else(|| mishaps.get(&wanted.channel.partner));
+        let mishaps = told.cloned().unwrap_or_default();
+        let (word, name) = (wanted.kind.clone(), wanted.channel.partner.clone());
+        Arc::new(Partner { word, name, mishaps, seen: Mutex::default() })
+    };
+    fit.compiled.destinations.iter().map(|wanted| (wanted.key(), partner(wanted))).collect()
+}
+
 /// What every process of a play has.
 struct House<'a> {
-    folder: &'a Path,
-    stage: Stage,
-    key: [u8; 32],
+    ground: &'a Ground,
     set: Arc<PlanSet>,
     /// Mailboxes that nobody empties.
     uncollected: Vec<String>,
@@ -249,26 +271,39 @@ impl State {
     }
 }
 
-impl House<'_> {
-    /// One act: everything up to the next time that is set, until all is at rest; processes that crash are followed by others.
+impl<'a> House<'a> {
+    fn of(fit: &Fit, ground: &'a Ground, partners: &BTreeMap<String, Arc<Partner>>) -> House<'a> {
+        let destinations: Destinations = partners
+            .iter()
+            .map(|(key, partner)| (key.clone(), partner.clone() as Arc<dyn Destination>))
+            .collect();
+        let Fit { compiled, standards, .. } = fit.clone();
+        let set = Arc::new(compiled.into_plan_set(destinations, standards, ground.stage()));
+        let uncollected =
+            partners.iter().filter(|(_, partner)| partner.collected()).map(|(key, _)| key.clone()).collect();
+        House { ground, set, uncollected }
+    }
+
+    /// One act: everything up to the next time that is set, until all is at rest; processes that crash are followed by others. Gives the
+    /// store as the last left it.
     async fn act(
         &self,
         events: &[Event],
         troubles: &Troubles,
         crashes: &mut std::slice::Iter<'_, Points>,
         state: &mut State,
-    ) -> Result<(), PlayError> {
+    ) -> Result<Arc<SqliteStore>, PlayError> {
         let begins = match events.first() {
             Some(Event::Timer(after)) => *after,
             Some(Event::Given(given)) => given.at,
-            None => return Ok(()),
+            None => SignedDuration::ZERO,
         };
         let clock = Clock::scaled(state.moment(begins), 5_000.0);
         state.verdicts = vec![None; events.len()];
         state.done = vec![false; events.len()];
         loop {
             let points = crashes.next().cloned().unwrap_or_default();
-            let store = Arc::new(open(self.folder, self.stage, self.key).await?);
+            let store = Arc::new(self.ground.open().await?);
             let mut engine = start(store.clone(), &clock, points.clone(), &self.set)?;
             let calm = live(&engine, events, troubles.times.max(1), state, &points).await;
             if calm {
@@ -284,7 +319,7 @@ impl House<'_> {
             engine.core.stop.cancel();
             engine.drain(Duration::from_secs(5)).await;
             if rest && !crashed {
-                return Ok(());
+                return Ok(store);
             }
         }
     }
@@ -323,24 +358,6 @@ async fn vorgaenge(store: &dyn Store, now: Timestamp) -> Result<(Vec<String>, Ve
         .collect();
     faelle.sort();
     Ok((states, faelle))
-}
-
-async fn open(folder: &Path, stage: Stage, key: [u8; 32]) -> Result<sqlite::store::SqliteStore, PlayError> {
-    let path: PathBuf = folder.join("store");
-    std::fs::create_dir_all(&path)?;
-    let master = secrecy::SecretBox::new(Box::new(key));
-    let store =
-        sqlite::store::SqliteStore::open(sqlite::open::Settings { path, stage, master, read_only: false })?;
-    // Lanes that the engine before left leased are free again for the only process that may run here. Its last tasks may
-    // still be ending, and the lock ends with them.
-    let began = Tick::now();
-    loop {
-        match store.lock_for_run().await {
-            Ok(_) => return Ok(store),
-            Err(error) if began.elapsed() > Duration::from_secs(10) => return Err(error.into()),
-            Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
-        }
-    }
 }
 
 fn start(

@@ -10,9 +10,9 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
-use crate::app::cases::Scratch;
 use crate::app::fit;
 use crate::app::place::Place;
+use crate::app::scratch::Scratch;
 use crate::cli::args_bench::BenchArgs;
 use crate::cli::bench_floor::account;
 use crate::cli::exit::{CliError, Exit};

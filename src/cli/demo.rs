@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::app::cases::Scratch;
 use crate::app::house::{House, Options};
+use crate::app::scratch::Scratch;
 use crate::cli::args::Global;
 use crate::cli::demo_outcome::{Due, Story};
 use crate::cli::demo_partner::DemoPartner;

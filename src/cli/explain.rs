@@ -9,7 +9,7 @@ use super::codes::{self, Explained, Kind};
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::shipped;
-use crate::app::cases::Scratch;
+use crate::app::scratch::Scratch;
 
 /// So many are named where a code is unknown.
 const NEAREST: usize = 5;

@@ -1,6 +1,6 @@
 //! `inspect`: what a file is, whether it is valid, and where not. Needs no store and no stage; shows no value of the file.
 
-use crate::app::cases::Scratch;
+use crate::app::scratch::Scratch;
 use crate::cli::args::{Global, InspectArgs};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;

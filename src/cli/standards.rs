@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::app::cases::Scratch;
 use crate::app::install::{self, Import, Wanted};
 use crate::app::packages::{self, Compared};
+use crate::app::scratch::Scratch;
 use crate::cli::args::{Global, ImportArgs, StandardsCommand};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::{Output, counted, or_dash};

@@ -1,12 +1,15 @@
 //! `test`: the samples of the packages and the cases beside the routes; the closing line counts both.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use crate::app::cases::{self, Outcome};
 use crate::app::fit;
+use crate::app::ground::Ground;
+use crate::app::player;
 use crate::app::samples;
 use crate::cli::args::{Global, TestArgs};
 use crate::cli::exit::{CliError, Exit};
@@ -44,10 +47,18 @@ pub async fn run(global: &Global, args: &TestArgs, out: &mut Output) -> Result<E
     let fit = fit::compile(&place, None).map_err(|unfit| stage::shown(unfit, out))?;
     let only = args.path.as_deref().map(|path| name_of(&place.routes, path));
     let found = cases::find(&place.routes, only.as_deref());
+    let ground =
+        Ground::made(player::stage(&fit)).await.map_err(|error| CliError::Usage(error.to_string()))?;
+    let shared = Arc::new((place, fit, ground));
     // A play waits more than it works; told in the order of the names all the same.
-    let plays = found.iter().map(|found| cases::run(&place, &fit, found));
+    let plays = found.into_iter().map(|found| {
+        let shared = shared.clone();
+        tokio::spawn(async move { cases::run(&shared.0, &shared.1, &shared.2, &found).await })
+    });
     let mut played = std::pin::pin!(stream::iter(plays).buffered(AT_ONCE));
     while let Some(outcome) = played.next().await {
+        let outcome =
+            outcome.map_err(|_| CliError::Usage("a play ended before its case; see above".to_owned()))?;
         tell(outcome, &mut outcomes, out)?;
     }
     let failed = outcomes.iter().filter(|outcome| !outcome.faults.is_empty()).count();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indicatif::ProgressBar;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::cases::Scratch;
+use crate::app::scratch::Scratch;
 use crate::cli::args::Global;
 use crate::cli::args_bench::{BenchArgs, Figure, FloorArgs};
 use crate::cli::bench_floor::figures::{Figures, Full, Rounds, Spread, Who, compared};
