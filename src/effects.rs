@@ -281,6 +281,8 @@ pub enum MirrorChange {
         registersatz: Box<Registersatz>,
         /// All keys under which it is found.
         keys: Vec<SearchKey>,
+        /// What it says stands there already, and only its moment is younger: nothing that was decided on it is touched.
+        as_before: bool,
     },
     /// Remove completely, with every message that spoke of it, and leave a tombstone; without a record of this id, and beside a
     /// `Put`, only the tombstone is left.
@@ -301,7 +303,17 @@ impl MirrorChange {
     pub fn put(id: Uuid, registersatz: Registersatz) -> MirrorChange {
         let mut keys = keys::of(&registersatz);
         keys.push(keys::satz(id));
-        MirrorChange::Put { id, registersatz: Box::new(registersatz), keys }
+        MirrorChange::Put { id, registersatz: Box::new(registersatz), keys, as_before: false }
+    }
+
+    /// The same of a record that says what it said, as of a younger moment.
+    pub fn confirmed(id: Uuid, registersatz: Registersatz) -> MirrorChange {
+        match MirrorChange::put(id, registersatz) {
+            MirrorChange::Put { id, registersatz, keys, .. } => {
+                MirrorChange::Put { id, registersatz, keys, as_before: true }
+            }
+            other @ MirrorChange::Remove { .. } => other,
+        }
     }
 }
 
@@ -321,6 +333,8 @@ pub struct BestandChange {
     pub amt: String,
     /// Its new shape.
     pub bestand: Bestand,
+    /// It says less than before: what was answered because the register was complete and fresh, and has not left, is taken back.
+    pub says_less: bool,
 }
 
 /// A timer: when due, it comes in as an envelope of the timer source.

@@ -97,6 +97,8 @@ pub struct Message {
     pub order: Option<crate::register::keys::SearchKey>,
     /// Set when it waited or is replayed.
     pub resumed: Option<Resumed>,
+    /// Hash of what decides it: routes, packages, tables and partners.
+    pub decided_by: Arc<str>,
     /// Since when deliveries of partners are held by a person, who paused them or their route.
     pub held: Arc<BTreeMap<String, Timestamp>>,
 }
@@ -130,6 +132,7 @@ impl Message {
             branches: Vec::new(),
             order: None,
             resumed: None,
+            decided_by: Arc::default(),
             held: Arc::default(),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::Stage;
@@ -113,6 +114,11 @@ impl Plan {
     /// Whether what this route takes are deliveries of a register: one of its steps delivers.
     pub fn delivers(&self) -> bool {
         self.steps.iter().any(|planned| planned.step.delivers())
+    }
+
+    /// How long deliveries of an office may lie unread before this route answers nothing of its register; `None` where it answers nothing of any.
+    pub fn rueckstand(&self) -> Option<SignedDuration> {
+        self.steps.iter().filter_map(|planned| planned.step.rueckstand()).min()
     }
 }
 

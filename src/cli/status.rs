@@ -701,7 +701,7 @@ mod tests {
         let late = |why| Objection { made: MADE_OF_NOTICE, ..one(why, "09:00:00") };
         for why in [Why::Rejected, Why::Quarantined, Why::Waiting] {
             let items = of_office("jugendamt-bremen", &[late(why)]);
-            assert!(items[0].what.contains("früheren Jugendamts") && items[0].next.contains("`erledigt`"));
+            assert!(items[0].what.contains("anderer Jugendämter") && items[0].next.contains("`erledigt`"));
         }
         let told: Vec<_> =
             Why::ALL.iter().filter(|why| **why != Why::Unowned).map(|why| late(*why)).collect();

@@ -145,6 +145,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     };
     let message = Message {
         branches: vec![None; plan.chooses],
+        decided_by: ground.set.version.as_str().into(),
         held: ground.held.clone(),
         resumed: ground.resumed.as_ref().map(|resume| Resumed { at: resume.at, expired: resume.expired }),
         ..Message::begin(ground.envelope.clone(), identity, partner.sender.clone(), document, record)

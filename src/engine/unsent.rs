@@ -1,6 +1,7 @@
 //! A Negativauskunft that lay here before it leaves: behind a pause, a far end that is down, or a program that knew less. The answer is the
-//! register's when it leaves (rules.md 2.1, 2.4): where its Stand is too old, where it was contradicted, or where nobody knows what it rests on,
-//! its request is decided anew; where that cannot be, it waits for a person. Never decides a request itself, and never holds what is none.
+//! register's when it leaves (rules.md 2.1, 2.4): where its Stand is too old, where it was contradicted, where what it rests on has ended, or where
+//! nobody knows what that is, its request is decided anew; where that cannot be, it waits for a person. Never decides a request itself, and never
+//! holds what is none.
 
 use std::time::Duration;
 
@@ -17,13 +18,16 @@ use crate::transport::port::Busy;
 
 use super::breaker::signed;
 use super::core::{Core, busy};
+use super::settle::report;
 use super::standing;
 
 /// Where it was contradicted after something of it may have left.
 const CONTRADICTED: &str = "an Eintragung was delivered that this Negativauskunft denies, and an attempt before may have shown it; its office has a task";
 /// Where something lies here that speaks against it, and it cannot be decided anew, or was decided beside it.
 const OBJECTED: &str = "a delivery or notice that may speak of an Eintragung of this child is open here, and this Negativauskunft cannot be taken back";
-/// What a person does about that.
+/// Where what it rests on has ended after something of it may have left.
+const CHANGED: &str = "the Registersatz on which this Negativauskunft rests, or one near it, was changed, contested or deleted, or a notice about the child came, and an attempt before may have shown it";
+/// What a person does about what is open.
 const END_IT: &str = "`lieferung list` shows what is open; once it has ended replay this row, or ask the issuing Jugendamt to answer her itself";
 /// Where its request is not kept any more.
 const GONE: &str =
@@ -58,10 +62,40 @@ enum Old {
     Aged,
     /// Something that may speak of an Eintragung is open, under a key that it rests on.
     Objected,
+    /// What it rests on has ended, after something of it may have left.
+    Changed,
     /// An Eintragung was delivered that it denies.
     Contradicted,
     /// Its Vorgang is not kept: whether it is a Negativauskunft nobody knows.
     Unknown,
+}
+
+/// What becomes of an answer that may not leave as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Becomes {
+    /// It leaves all the same: it was issued, and a repeat says what was said before.
+    Leaves,
+    /// Its request is decided anew.
+    Anew,
+    /// It is looked at again soon.
+    Waits,
+    /// It waits until what is open has ended.
+    Open,
+    /// It waits for a person: why, and what to do.
+    Person(&'static str, &'static str),
+}
+
+fn becomes(old: Old, anew: Anew) -> Becomes {
+    match (anew, old) {
+        (_, Old::Unknown) => Becomes::Person(NO_VORGANG, ANSWER_HER),
+        (Anew::Runs | Anew::Left, Old::Objected) => Becomes::Open,
+        (Anew::Runs, _) => Becomes::Anew,
+        (Anew::Busy, _) => Becomes::Waits,
+        (Anew::Left, Old::Aged) => Becomes::Leaves,
+        (Anew::Left, Old::Changed) => Becomes::Person(CHANGED, ANSWER_HER),
+        (Anew::Left, Old::Contradicted) => Becomes::Person(CONTRADICTED, ANSWER_HER),
+        (Anew::Gone, _) => Becomes::Person(GONE, ANSWER_HER),
+    }
 }
 
 /// Whether this row, which is in hand now, may leave.
@@ -70,15 +104,12 @@ pub async fn may_leave(core: &Core, due: &Due, lane: i64) -> Leaves {
     let answer = answer(core, due.cause, vorgang);
     match judged(core, &answer, Some(lane)).await {
         Ok(None) => Leaves::Now,
-        Ok(Some((old, outcome))) => match (outcome, old) {
-            (_, Old::Unknown) => Leaves::Not(parked(NO_VORGANG, ANSWER_HER)),
-            (Anew::Runs | Anew::Left, Old::Objected) => Leaves::Not(parked(OBJECTED, END_IT)),
-            (Anew::Runs, _) => Leaves::Anew(answer),
-            (Anew::Busy, _) => Leaves::Not(later(core, "another row of this answer is in somebody's hand")),
-            // It was issued: a repeat says what was said before.
-            (Anew::Left, Old::Aged) => Leaves::Now,
-            (Anew::Left, Old::Contradicted) => Leaves::Not(parked(CONTRADICTED, ANSWER_HER)),
-            (Anew::Gone, _) => Leaves::Not(parked(GONE, ANSWER_HER)),
+        Ok(Some((old, anew))) => match becomes(old, anew) {
+            Becomes::Leaves => Leaves::Now,
+            Becomes::Anew => Leaves::Anew(answer),
+            Becomes::Waits => Leaves::Not(later(core, "another row of this answer is in somebody's hand")),
+            Becomes::Open => Leaves::Not(parked(OBJECTED, END_IT)),
+            Becomes::Person(cause, next_step) => Leaves::Not(parked(cause, next_step)),
         },
         Err(Busy { cause, .. }) => Leaves::Not(later(core, &cause)),
     }
@@ -104,7 +135,7 @@ pub async fn run_anew(core: &Core, row: Uuid, answer: Unsent) -> Result<Anew, St
     Ok(outcome)
 }
 
-/// Whether a reader of a mailbox may get this row; where it may not, its request is decided anew.
+/// Whether a reader of a mailbox may get this row; where it may not, its request is decided anew, or it waits for a person.
 pub async fn may_be_handed_out(core: &Core, reader: &Reader, row: Uuid) -> Result<bool, Busy> {
     let failed = |error: StoreError| {
         core.store_failed(&error);
@@ -114,13 +145,20 @@ pub async fn may_be_handed_out(core: &Core, reader: &Reader, row: Uuid) -> Resul
         return Ok(true);
     };
     let answer = answer(core, cause, vorgang);
-    match judged(core, &answer, None).await? {
-        None | Some((Old::Aged, Anew::Left)) => Ok(true),
-        Some((Old::Aged | Old::Contradicted, Anew::Runs)) => {
-            run_anew(core, row, answer).await.map(|_| false).map_err(failed)
+    let judged = judged(core, &answer, None).await?;
+    match judged.map_or(Becomes::Leaves, |(old, anew)| becomes(old, anew)) {
+        Becomes::Leaves => Ok(true),
+        Becomes::Anew => run_anew(core, row, answer).await.map(|_| false).map_err(failed),
+        // What is in hand is asked for again, and what is open ends, or is not collected in time.
+        Becomes::Waits | Becomes::Open => Ok(false),
+        Becomes::Person(cause, next_step) => {
+            let outcome = parked(cause, next_step);
+            let held = core.store.hold_back(reader, row, outcome.clone(), core.clock.now()).await;
+            if let Some((destination, attempts)) = held.map_err(failed)? {
+                report(&destination, attempts, &outcome);
+            }
+            Ok(false)
         }
-        // What is in hand is asked for again, and what is open ends.
-        Some((_, Anew::Runs | Anew::Left | Anew::Busy | Anew::Gone)) => Ok(false),
     }
 }
 
@@ -139,6 +177,7 @@ async fn judged(core: &Core, answer: &Unsent, held: Option<i64>) -> Result<Optio
         (true, _) => Some(Old::Contradicted),
         // It was issued, or may have been: no copy of it leaves while something is open, and who decides anew sees that anyway.
         (false, Anew::Left) if lies.objected => Some(Old::Objected),
+        (false, Anew::Left) if lies.spoken_against => Some(Old::Changed),
         (false, _) if lies.spoken_against || !is_fresh(core, &negativ) => Some(Old::Aged),
         // Nothing took it back, or could: whoever let that in was a program before this one. Once, so that no request runs for ever.
         (false, _) if lies.objected => {
@@ -155,19 +194,23 @@ fn fresh(core: &Core) -> SignedDuration {
     if core.settings.fresh == Duration::MAX {
         return own;
     }
-    let set = core.set.load();
-    let steps = set.plans.iter().flat_map(|plan| &plan.steps);
-    steps.filter_map(|planned| planned.step.rueckstand()).fold(own, Ord::min)
+    core.set.load().plans.iter().filter_map(|plan| plan.rueckstand()).fold(own, Ord::min)
 }
 
 fn age(core: &Core, vorgang: &Vorgang) -> Option<SignedDuration> {
     vorgang.akte.stand.map(|stand| core.clock.now().duration_since(stand))
 }
 
-/// Whether a Stand is of now. One that lies ahead is of a clock that was wrong: nobody knows how old it is.
+/// Whether an answer would be decided so now, by its Stand, by what holds by time alone, and by the files that decide. A Stand that lies ahead is of a
+/// clock that was wrong: nobody knows how old it is.
 fn is_fresh(core: &Core, vorgang: &Vorgang) -> bool {
-    let fresh = fresh(core);
-    vorgang.akte.spuren && age(core, vorgang).is_some_and(|age| age <= fresh && age >= -AHEAD.min(fresh))
+    let (fresh, akte) = (fresh(core), &vorgang.akte);
+    let holds =
+        core.settings.fresh == Duration::MAX || akte.gilt_bis.is_none_or(|until| core.clock.now() < until);
+    // What a program before this one decided does not say by what.
+    let same = akte.entschieden_nach.as_deref() == Some(core.set.load().version.as_str());
+    let age = age(core, vorgang);
+    akte.spuren && holds && same && age.is_some_and(|age| age <= fresh && age >= -AHEAD.min(fresh))
 }
 
 fn later(core: &Core, cause: &str) -> Outcome {

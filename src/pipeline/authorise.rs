@@ -156,6 +156,7 @@ impl Use {
                 ergebnis: Ergebnis::Zustaendigkeit,
                 tabelle: self.tafeln.auskunft.stempel(),
                 stand: now,
+                gilt_bis: None,
                 wohnort_amt: wohnort,
                 geburts_amt: None,
                 registersatz: None,

@@ -215,6 +215,7 @@ impl Step for Stand {
         let gezaehlt = gezaehlt.saturating_sub(gone);
         uhr::judge(message, stamp, &leads)?;
         let (now, who) = (message.now(), person(message).map(str::to_owned));
+        let before = bestand.clone();
         let mut detail = vec![("was", said.was.clone()), ("gezaehlt", gezaehlt.to_string())];
         match said.was.as_str() {
             "beginn" => {
@@ -260,7 +261,8 @@ impl Step for Stand {
                 return Err(Rejection::new(Fault::Other, text).rule("meldung-fremd").into());
             }
         }
-        message.effects.bestaende.push(BestandChange { amt, bestand });
+        let says_less = bestand.sagt_weniger(&before);
+        message.effects.bestaende.push(BestandChange { amt, bestand, says_less });
         let detail: Vec<(&str, &str)> = detail.iter().map(|(key, value)| (*key, value.as_str())).collect();
         message.audit("bestand", &detail);
         Ok(Flow::Next)

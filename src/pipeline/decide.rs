@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::message::Message;
 use crate::pipeline::entschieden::{ANMELDUNG, ERGEBNIS, VERWENDUNG, festhalten};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
-use crate::register::aemter::tag;
+use crate::register::aemter::{beginn, tag};
 use crate::register::anmeldung::Rolle;
 use crate::register::entscheidung::{Entscheidung, Ergebnis};
 use crate::register::tafeln::Tafeln;
@@ -113,11 +113,16 @@ impl Step for Decide {
         let aemter = [tatsachen.wohnort_amt.as_deref(), tatsachen.geburts_amt.as_deref()];
         let tabelle = &self.tafeln.auskunft;
         let (fall, ergebnis) = tabelle.entscheiden(&tatsachen.sachverhalt, &aemter, tag(now));
+        // What holds by time alone: who keeps which register and who is of age may be others from midnight on.
+        let fresh = befund.bestand.as_ref().and_then(|bestand| bestand.frisch_bis(now, self.meldefrist));
+        let midnight = tag(now).tomorrow().ok().and_then(beginn);
+        let gilt_bis = [fresh, befund.unvollstaendig_ab, midnight].into_iter().flatten().min();
         let entscheidung = Entscheidung {
             fall,
             ergebnis,
             tabelle: tabelle.stempel(),
             stand: now,
+            gilt_bis: gilt_bis.filter(|_| ergebnis == Ergebnis::Negativ),
             wohnort_amt: tatsachen.wohnort_amt,
             geburts_amt: tatsachen.geburts_amt,
             registersatz: tatsachen.registersatz,

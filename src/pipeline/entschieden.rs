@@ -67,7 +67,7 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
         Ergebnis::Negativ | Ergebnis::Eintragung | Ergebnis::Zustaendigkeit => VorgangState::Entschieden,
     };
     let id = message.derived_id("vorgang");
-    let holds = login_holds(message);
+    let (holds, negativ) = (login_holds(message), entscheidung.ergebnis == Ergebnis::Negativ);
     let gefragt = match entscheidung.ergebnis {
         Ergebnis::Klaerfall => Gefragt::von(&message.record).map(Box::new),
         Ergebnis::Negativ | Ergebnis::Eintragung | Ergebnis::Zustaendigkeit => None,
@@ -82,11 +82,13 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
         tabelle: Some(entscheidung.tabelle.clone()),
         satz: entscheidung.registersatz,
         stand: Some(entscheidung.stand),
+        gilt_bis: entscheidung.gilt_bis,
+        entschieden_nach: negativ.then(|| message.decided_by.to_string()),
         // A mailbox of a login that does not hold is nobody's.
         postkorb: postkorb(&message.record).filter(|_| holds),
         gefragt,
         gesagt: message.befund.as_ref().is_some_and(|befund| befund.gesagt),
-        spuren: entscheidung.ergebnis == Ergebnis::Negativ,
+        spuren: negativ,
         erneuern: message.values.get(ANMELDUNG).is_some_and(|login| login == ERNEUERN),
         ..Akte::default()
     };
@@ -100,7 +102,7 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
     message.values.insert(ERGEBNIS, entscheidung.ergebnis.as_str().to_owned());
     message.audit("decide", &[("vorgang", &id.to_string()), ("tabelle", &entscheidung.tabelle)]);
     let key = key(message);
-    if entscheidung.ergebnis == Ergebnis::Negativ {
+    if negativ {
         message.effects.traces = traces(message, &key);
     }
     message.entscheidung = Some(entscheidung);

@@ -66,8 +66,11 @@ impl Erledigt {
     /// The office says that a delivery of its own which had no effect is dealt with.
     fn delivery(&self, message: &mut Message, id: Uuid, found: &[Objection]) -> Result<Flow, Trouble> {
         let am = tag(message.now());
-        let own = |amt: &str| self.tafeln.aemter.gehoert(amt, &message.sender.id, am);
-        if !found.iter().all(|one| own(&one.amt)) {
+        let own = |one: &Objection| self.tafeln.aemter.gehoert(&one.amt, &message.sender.id, am);
+        // What another office delivered about a child of this one's register is ended by either.
+        let listed = found.iter().any(|one| own(one) && one.of_other());
+        let sent = found.iter().any(own) && found.iter().all(|one| own(one) || one.of_other());
+        if !listed && !sent {
             let text = "Für diese Lieferung ist eine andere Stelle zuständig.";
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
         }
@@ -732,6 +735,17 @@ mod tests {
         assert_eq!(said(vec![late]).map(|closed| closed.len()), Ok(1), "that one was read");
         let other = objection("jugendamt-hamburg", Why::Rejected, false);
         assert_eq!(said(vec![other]), Err("nicht-zustaendig".into()));
+        // What another one delivered about a child of its register ends by either's word, and by nobody else's.
+        let sent = |amt: &str| objection(amt, Why::Rejected, false);
+        let listed = |amt: &str| Objection { made: MADE_OF_NOTICE, ..sent(amt) };
+        for (by, of, ends) in [
+            ("jugendamt-hamburg", "jugendamt-bremen", true),
+            ("jugendamt-bremen", "jugendamt-hamburg", true),
+            ("jugendamt-hamburg", "jugendamt-kiel", false),
+        ] {
+            assert_eq!(said(vec![sent(by), listed(of)]).is_ok(), ends, "{by} {of}");
+        }
+        assert_eq!(said(vec![listed("jugendamt-hamburg")]), Err("nicht-zustaendig".into()));
         let before = objection("jugendamt-bremen", Why::Rejected, true);
         assert_eq!(said(vec![before]), Err("hinweis-beendet".into()));
         assert_eq!(said(vec![]), Err("hinweis-unbekannt".into()));

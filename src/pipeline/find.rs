@@ -118,6 +118,7 @@ impl Step for Find {
         }
         let (mut gefunden, now) = (Gefunden::default(), message.now());
         let (mut anew, mut told, resumed) = (false, false, message.resumed.is_some());
+        let mut unread = None;
         // Of an office that kept the register of the place before only what may be older than the handover.
         let concerns = |amt: &str, since: Timestamp| {
             let kept = frueher.iter().find(|(before, _)| before == amt);
@@ -164,10 +165,11 @@ impl Step for Find {
                 }
                 (Question::Backlog(amt), Fact::Backlog(since)) => {
                     let held = message.held.get(amt).copied();
-                    let lies = |since: Timestamp| {
-                        now.duration_since(since) > self.rueckstand && concerns(amt, since)
-                    };
-                    gefunden.gesperrt |= since.iter().copied().chain(held).any(lies);
+                    for since in since.iter().copied().chain(held).filter(|since| concerns(amt, *since)) {
+                        gefunden.gesperrt |= now.duration_since(since) > self.rueckstand;
+                        let until = since.checked_add(self.rueckstand).unwrap_or(Timestamp::MAX);
+                        unread = Some(unread.map_or(until, |other: Timestamp| other.min(until)));
+                    }
                 }
                 _ => {
                     return Err(Trouble::Ours(
@@ -188,6 +190,7 @@ impl Step for Find {
             befund.bestand.filter(|known| letzter.is_none_or(|letzter| known.verglichen_nach(letzter)));
         befund.gesagt = anew && told;
         befund.erneut = anew;
+        befund.unvollstaendig_ab = unread;
         befund.gesucht = questions.into_iter().filter_map(rests_on).collect();
         message.befund = Some(befund);
         Ok(Flow::Next)

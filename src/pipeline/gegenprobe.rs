@@ -83,7 +83,7 @@ pub fn take_back(beside: &Arc<[String]>, vorgang: &Vorgang, then: Then) -> Optio
 /// The record with an Eintragung that a delivery brings into the mirror, and the keys under which it will stand there.
 fn shown(message: &Message) -> Option<(Uuid, &Registersatz, &[SearchKey])> {
     message.effects.mirror.iter().find_map(|change| match change {
-        MirrorChange::Put { id, registersatz, keys } => {
+        MirrorChange::Put { id, registersatz, keys, .. } => {
             let entered = registersatz.eintragung.vorhanden || !registersatz.eintragung.arten.is_empty();
             entered.then_some((*id, registersatz.as_ref(), keys.as_slice()))
         }

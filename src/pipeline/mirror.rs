@@ -249,7 +249,7 @@ impl Mirror {
             return;
         };
         (registersatz.vermerk, registersatz.quelle) = (vermerk, *quelle);
-        message.effects.confirmed.push(MirrorChange::put(id, registersatz));
+        message.effects.confirmed.push(MirrorChange::confirmed(id, registersatz));
     }
 
     fn remove(&self, message: &mut Message, delivery: &Delivery, id: Uuid, stand: Zeit) {
@@ -428,7 +428,9 @@ mod tests {
         assert_eq!(one.effects.guards.len(), 2);
         assert!(one.effects.retrievals.is_empty());
         let id = one.derived_id("registersatz");
-        let [MirrorChange::Put { id: put, registersatz, keys }] = one.effects.mirror.as_slice() else {
+        let [MirrorChange::Put { id: put, registersatz, keys, as_before: false }] =
+            one.effects.mirror.as_slice()
+        else {
             panic!()
         };
         assert_eq!(*put, id);

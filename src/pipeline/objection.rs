@@ -70,6 +70,24 @@ impl Objecting {
         }
     }
 
+    /// What the office is listed whose register the child's is by its place, where another one sent it and it stands against answers all the same: that
+    /// office's word ends it as the sender's does (rules.md 2.1), and it has to hear of it. It stands under no key: what the sender left does.
+    fn beside(
+        &self,
+        settling: &Settling<'_>,
+        opening: &Opening,
+        spoken: &[(Option<&Kind>, &Mutter)],
+    ) -> Option<Opening> {
+        let stands = !matches!(opening.why, Why::Foreign | Why::Unreadable) && !opening.under.is_empty();
+        let am = tag(settling.now);
+        let mut kinder = spoken.iter().filter_map(|(kind, _)| *kind);
+        let amt = kinder.find_map(|kind| geburtsort(kind, &self.tafeln, am).amt()).filter(|_| stands)?;
+        let other = !self.tafeln.aemter.gehoert(&opening.amt, &amt.id, am);
+        let beside =
+            Opening { under: Vec::new(), why: Why::Rejected, made: MADE_OF_NOTICE, ..opening.clone() };
+        other.then(|| Opening { amt: amt.id.clone(), ..beside })
+    }
+
     fn open(
         &self,
         settling: &Settling<'_>,
@@ -182,7 +200,9 @@ impl Objects for Objecting {
             if opened.as_ref().is_none_or(|opening| opening.why == Why::Foreign) {
                 changes.clear();
             }
-            changes.extend(opened.map(|opening| ObjectionChange::Open(Box::new(opening))));
+            let beside = opened.as_ref().and_then(|opening| self.beside(settling, opening, &spoken));
+            let all = opened.into_iter().chain(beside);
+            changes.extend(all.map(|opening| ObjectionChange::Open(Box::new(opening))));
         }
         self.told(changes, settling.now)
     }
@@ -479,6 +499,36 @@ mod tests {
             let changes = settled(&message, Inbound::Rejected, &refused(), &[Answer { fact, guard }]);
             let opening = opened(&changes).unwrap();
             assert_eq!((opening.why, opening.made), (Why::Rejected, made), "a later delivery ends it");
+        }
+    }
+
+    #[test]
+    fn what_another_office_left_open_about_a_child_is_listed_for_the_one_whose_register_it_is() {
+        // The name of a place alone, which somebody typed: it stands against answers of that register.
+        let mut message = message();
+        let kind = message.record.kind.as_mut().unwrap();
+        (kind.geburtsort, kind.register_ars) = (Some("Hamburg".into()), None);
+        let changes = settled(&message, Inbound::Rejected, &refused(), &[]);
+        let all: Vec<&Opening> = changes
+            .iter()
+            .filter_map(|change| match change {
+                ObjectionChange::Open(opening) => Some(&**opening),
+                ObjectionChange::Close { .. } | ObjectionChange::Release { .. } => None,
+            })
+            .collect();
+        let [own, beside] = all.as_slice() else { panic!("{all:?}") };
+        assert_eq!((own.why, own.amt.as_str()), (Why::Rejected, "jugendamt-bremen"));
+        assert!(!own.under.is_empty() && own.made < MADE_OF_NOTICE);
+        assert_eq!((beside.why, beside.amt.as_str()), (Why::Rejected, "jugendamt-hamburg"));
+        assert_eq!((beside.delivery, beside.made), (own.delivery, MADE_OF_NOTICE));
+        assert!(beside.under.is_empty(), "what the sender left stands, not the list");
+        // Of its own child, and of what is no office's alone, nobody else is told.
+        for (ort, ars) in [("Bremen", None), ("Neustadt", None), ("Bremen", Some("040110000000"))] {
+            let kind = message.record.kind.as_mut().unwrap();
+            (kind.geburtsort, kind.register_ars) = (Some(ort.into()), ars.map(str::to_owned));
+            let changes = settled(&message, Inbound::Rejected, &refused(), &[]);
+            let opened = changes.iter().filter(|change| matches!(change, ObjectionChange::Open(_)));
+            assert!(opened.count() <= 1, "{ort} {ars:?}");
         }
     }
 

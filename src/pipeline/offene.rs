@@ -144,11 +144,12 @@ fn told(one: &Objection) -> Value {
              Haben Sie sie von uns erhalten, melden Sie diese Kennung bitte als erledigt (die eines Gerichts oder Notars auch als abgelehnt). Haben Sie sie \
              nicht erhalten, ist von Ihnen nichts zu tun: Der Betrieb klärt, wessen sie ist, und beendet sie.",
         ),
-        // Made while another office kept the register: a delivery of this one is later than nothing of it, and does not end it.
+        // Made by another office, or while another one kept the register: a delivery of this one is later than nothing of it, and does not end it.
         Why::Rejected | Why::Quarantined | Why::Waiting if one.of_notice() => (
-            "späte Lieferung des früheren Jugendamts",
-            "Das Jugendamt, das Ihr Register zuvor führte, hat diese Nachricht erst nach der Übergabe eingeliefert; sie blieb ohne Wirkung. \
-             Bitte klären Sie mit ihm, ob in Ihrem Register etwas fehlt, und melden Sie diese Kennung dann als erledigt; eine neue Lieferung allein beendet sie nicht.",
+            "Lieferung eines anderen Jugendamts",
+            "Ein anderes Jugendamt, vielleicht das, das Ihr Register zuvor führte, hat diese Nachricht zu einem Kind Ihres Registers eingeliefert; sie blieb \
+             ohne Wirkung, und zu dem Kind wird nichts automatisch beauskunftet. Bitte klären Sie mit ihm, ob in Ihrem Register etwas fehlt, und melden Sie \
+             diese Kennung dann als erledigt; eine neue Lieferung allein beendet sie nicht.",
         ),
         Why::Rejected => (
             "abgewiesen",

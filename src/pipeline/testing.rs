@@ -200,6 +200,7 @@ pub fn decided(mut message: Message, fall: Fall) -> Message {
         ergebnis,
         tabelle: "probe-1".into(),
         stand: message.now(),
+        gilt_bis: None,
         wohnort_amt: Some("jugendamt-bremen".into()),
         geburts_amt: Some("jugendamt-hamburg".into()),
         registersatz,

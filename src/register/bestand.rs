@@ -300,6 +300,41 @@ impl Bestand {
         self.erklaert() && fresh
     }
 
+    /// Until when that holds if nothing else is said; `None` where it does not hold now.
+    pub fn frisch_bis(&self, now: Timestamp, max_age: Duration) -> Option<Timestamp> {
+        if !self.vollstaendig_und_frisch(now, max_age) {
+            return None;
+        }
+        let longest = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
+        let counts = |bestand: &Bestand| {
+            bestand.meldung.as_ref().map(|meldung| meldung.am.checked_add(longest).unwrap_or(Timestamp::MAX))
+        };
+        // What the own Meldung or list counted as well ends with them.
+        let counted = |amt: &String| {
+            let by_list = self.abgleich.as_ref().is_some_and(|abgleich| abgleich.mit.contains(amt));
+            by_list || self.meldung.as_ref().is_some_and(|meldung| meldung.mit.contains(amt))
+        };
+        let others = self.uebernommen.iter().filter(|other| !counted(&other.amt));
+        let others = others.filter_map(|other| counts(other.bestand.as_ref()?));
+        counts(self).into_iter().chain(others).min()
+    }
+
+    /// Whether this says less than was said before: no longer that the register is complete, no longer that the two agree, of an older moment, or
+    /// of fewer offices. Whatever was decided because of what was said before is decided anew then.
+    pub fn sagt_weniger(&self, before: &Bestand) -> bool {
+        let stimmt = |bestand: &Bestand| bestand.meldung.as_ref().is_some_and(|meldung| meldung.stimmt);
+        let am = |bestand: &Bestand| bestand.meldung.as_ref().map(|meldung| meldung.am);
+        let fewer = |of: &dyn Fn(&Bestand) -> Vec<String>| {
+            let now = of(self);
+            of(before).iter().any(|amt| !now.contains(amt))
+        };
+        before.erklaert() && !self.erklaert()
+            || stimmt(before) && !stimmt(self)
+            || am(self) < am(before)
+            || fewer(&|bestand| bestand.meldung.as_ref().map(|one| one.mit.clone()).unwrap_or_default())
+            || fewer(&|bestand| bestand.abgleich.as_ref().map(|one| one.mit.clone()).unwrap_or_default())
+    }
+
     /// Whether the office's own list was compared without a gap as of a moment after this day: of what went over to it then, no older one
     /// says anything.
     pub fn verglichen_nach(&self, letzter: Date) -> bool {
@@ -448,6 +483,65 @@ mod tests {
             mit: Vec::new(),
         });
         assert!(!bestand.vollstaendig_und_frisch(at(11), day), "did not agree");
+    }
+
+    #[test]
+    fn what_says_less_than_before_is_known_and_what_says_as_much_is_not() {
+        let meldung = |hour: i64, stimmt: bool, mit: &[&str]| {
+            let mit = mit.iter().map(|amt| (*amt).to_owned()).collect();
+            Some(Meldung { am: at(hour), anzahl: 10, stimmt, gezaehlt: None, letzte: None, mit })
+        };
+        let said = |meldung| Bestand { meldung, ..declared() };
+        let before = said(meldung(10, true, &["alt"]));
+        for (after, less) in [
+            (before.clone(), false),
+            (said(meldung(11, true, &["alt"])), false),
+            (said(meldung(11, true, &["alt", "noch"])), false),
+            (said(meldung(9, true, &["alt"])), true),
+            (said(meldung(11, true, &[])), true),
+            (said(meldung(11, false, &["alt"])), true),
+            (said(None), true),
+            (Bestand::beginnen(at(11)), true),
+        ] {
+            assert_eq!(after.sagt_weniger(&before), less, "{after:?}");
+        }
+        let mut compared = before.clone();
+        compared.abgleichen(Abgleich { mit: vec!["alt".into()], ..abgleich(12, 0, 0) }).unwrap();
+        assert!(!compared.sagt_weniger(&before), "a list without a gap");
+        let mut gap = compared.clone();
+        gap.abgleichen(abgleich(13, 1, 0)).unwrap();
+        assert!(gap.sagt_weniger(&compared));
+        // Once nothing can be answered on it, nothing rests on it.
+        assert!(!said(meldung(12, false, &["alt"])).sagt_weniger(&said(meldung(11, false, &["alt"]))));
+    }
+
+    #[test]
+    fn until_when_a_register_is_fresh_is_known() {
+        let day = Duration::from_secs(24 * 3600);
+        let meldung = |hour: i64| {
+            Some(Meldung {
+                am: at(hour),
+                anzahl: 10,
+                stimmt: true,
+                gezaehlt: None,
+                letzte: None,
+                mit: Vec::new(),
+            })
+        };
+        let own = Bestand { meldung: meldung(9), ..declared() };
+        let until = own.frisch_bis(at(12), day).unwrap();
+        assert_eq!(until, at(9 + 24));
+        assert!(own.vollstaendig_und_frisch(until, day));
+        assert!(!own.vollstaendig_und_frisch(until + SignedDuration::from_nanos(1), day));
+        assert_eq!(own.frisch_bis(at(34), day), None);
+        assert_eq!(declared().frisch_bis(at(12), day), None);
+        let other = Bestand { meldung: meldung(7), ..declared() };
+        let taken = vec![Uebernahme { amt: "alt".to_owned(), bestand: Some(other) }];
+        let with = Bestand { uebernommen: taken.clone(), ..own.clone() };
+        assert_eq!(with.frisch_bis(at(12), day), Some(at(7 + 24)), "the first one that ends");
+        let both = meldung(11).map(|meldung| Meldung { mit: vec!["alt".to_owned()], ..meldung });
+        let of_both = Bestand { uebernommen: taken, meldung: both, ..own };
+        assert_eq!(of_both.frisch_bis(at(12), day), Some(at(11 + 24)));
     }
 
     #[test]

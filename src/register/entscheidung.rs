@@ -120,6 +120,8 @@ pub struct Befund {
     pub bestand: Option<Bestand>,
     /// The keys under which Registersätze were looked for.
     pub gesucht: Vec<SearchKey>,
+    /// From when on what lies here unread makes the register incomplete, if nobody takes it until then.
+    pub unvollstaendig_ab: Option<Timestamp>,
     /// The request is decided anew, and the time is over at which whoever asked was told that it is done.
     pub gesagt: bool,
     /// The request is decided anew.
@@ -137,6 +139,8 @@ pub struct Entscheidung {
     pub tabelle: String,
     /// As of when the register was read.
     pub stand: Timestamp,
+    /// Until when it holds by time alone; known of a Negativauskunft.
+    pub gilt_bis: Option<Timestamp>,
     /// The Jugendamt of the mother's residence (partner), where it is exactly one.
     pub wohnort_amt: Option<String>,
     /// The Jugendamt that keeps the register (partner), where it is exactly one.

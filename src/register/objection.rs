@@ -218,6 +218,11 @@ impl Objection {
     pub fn of_notice(&self) -> bool {
         self.made.as_second() == MADE_OF_NOTICE.as_second()
     }
+
+    /// Whether it lists for the office whose register the child's is what another one delivered.
+    pub fn of_other(&self) -> bool {
+        self.of_notice() && self.why == Why::Rejected
+    }
 }
 
 /// All keys under which a decision about this child would meet a delivery about it, or about one near to it.

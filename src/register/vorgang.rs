@@ -71,6 +71,13 @@ pub struct Akte {
     /// As of when the register was read.
     #[serde(default)]
     pub stand: Option<Timestamp>,
+    /// Of a Negativauskunft: until when it would be decided so by time alone, if nothing else happens: as long as its register is fresh, nothing lies
+    /// unread for too long, and it is the same day. A program before this one did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gilt_bis: Option<Timestamp>,
+    /// Of a Negativauskunft: by which routes, packages, tables and partners it was decided (`decided_by`). A program before this one did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entschieden_nach: Option<String>,
     /// Mailbox handle of the login.
     #[serde(default)]
     pub postkorb: Option<String>,

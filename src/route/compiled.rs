@@ -131,8 +131,7 @@ impl Compiled {
 
     /// How long deliveries of an office may lie unread before the first of the routes answers nothing of its register.
     pub fn rueckstand(&self) -> SignedDuration {
-        let steps = self.plans.iter().flat_map(|plan| &plan.steps);
-        steps.filter_map(|planned| planned.step.rueckstand()).min().unwrap_or(find::RUECKSTAND)
+        self.plans.iter().filter_map(|plan| plan.rueckstand()).min().unwrap_or(find::RUECKSTAND)
     }
 
     /// The set that runs, once the destinations are built.

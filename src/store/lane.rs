@@ -312,17 +312,25 @@ pub struct Unsent {
     pub beside: Arc<[String]>,
 }
 
-/// How an answer lies here.
+/// How an answer lies here. Of what is no Negativauskunft on the way nothing is said beside its Vorgang: it is [`Anew::Left`], and nothing speaks
+/// against it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lies {
     /// Its Vorgang, where that is kept.
     pub vorgang: Option<Vorgang>,
     /// What would become of it if it were decided anew.
     pub anew: Anew,
-    /// Something was objected under a key that it rests on while it could not be taken back.
+    /// What it rests on was changed or ended, or something was objected under a key of it, while it could not be taken back.
     pub spoken_against: bool,
     /// Something is objected under such a key now.
     pub objected: bool,
+}
+
+impl Lies {
+    /// Of what nothing more is asked.
+    pub fn other(vorgang: Option<Vorgang>) -> Lies {
+        Lies { vorgang, anew: Anew::Left, spoken_against: false, objected: false }
+    }
 }
 
 /// What became of an answer that was to be decided anew because it lay here for long, or nobody knows what it rests on.

@@ -209,6 +209,16 @@ pub trait Mailboxes {
     /// Hands the first row of a lane out under a lease of its own; the same again to whoever holds that lease.
     async fn hand_out(&self, reader: &Reader, ask: Ask) -> Result<Handed, StoreError>;
 
+    /// Settles so what lies in a mailbox of this reader and nobody has in hand, as what must not be handed out; returns where it lay and after how many
+    /// attempts. `None` of what is no such row, or in somebody's hand.
+    async fn hold_back(
+        &self,
+        reader: &Reader,
+        row: Uuid,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Option<(String, u32)>, StoreError>;
+
     /// Settles a row that was handed out under a ticket which is current: the lane is given back. Also after the lease is over, as long as
     /// nobody got it meanwhile, and a close also after a person was called for it, or has said that it did not arrive: then what has not left
     /// by another way does not leave. [`Outcome::Sent`] names the ticket as its reference. `refused`: the reader refuses it for good, so it goes

@@ -9,6 +9,7 @@ mod deletion;
 mod duty;
 mod far;
 mod following;
+mod ground;
 mod house;
 mod kept;
 mod lain;

@@ -60,10 +60,10 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         |one| one.why == Why::Parked && one.of_notice(),
     );
     let late = item(
-        format!("{office}, späte Lieferungen des früheren Jugendamts (Q)"),
+        format!("{office}, Lieferungen anderer Jugendämter (Q)"),
         Whose::Office,
         format!(
-            "the office clears it with the office before and says `erledigt`; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office} --aktenzeichen … --reason …` (`lieferung list`)"
+            "the office clears it with the office that sent it and says `erledigt`; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office} --aktenzeichen … --reason …` (`lieferung list`)"
         ),
         |one| matches!(one.why, Why::Rejected | Why::Quarantined | Why::Waiting) && one.of_notice(),
     );

@@ -113,6 +113,29 @@ async fn hand_out(tx: &Tx<'_>, who: &Reader, ask: &Ask) -> Stored<Taken> {
     Ok(Taken::Out(Box::new(closed), ticket, until))
 }
 
+async fn hold_back(
+    base: &Base,
+    tx: &Tx<'_>,
+    who: &Reader,
+    (row, outcome): (Uuid, &Outcome),
+    (now, month): (Timestamp, i64),
+) -> Stored<Option<(String, u32)>> {
+    let Some(found) = find_locked(tx, who, row, now).await? else { return Ok(None) };
+    let there = decide::is_open(&found.state) && found.may_leave && found.first;
+    let Some(fence) = found.fence.filter(|_| there) else { return Ok(None) };
+    // What is over casts its doubt first.
+    let (at, absurd) = (micros(now), later(now, LONGEST_LEASE));
+    let over = rows(tx, sql!("lane_over"), &[&found.lane, &at, &absurd]).await?;
+    if over.is_empty() && found.until.is_some() {
+        return Ok(None);
+    }
+    lanes::end(tx, &over, at).await?;
+    let (lane, delivers, outcome) = (found.lane, None, outcome.clone());
+    let one = Settle { lane, fence, row, outcome, answers: Vec::new(), delivers, release: true, now };
+    let settled = settle::in_rounds(base, tx, &[one], &mut settle::Laid::new(), month).await? == [true];
+    Ok(settled.then(|| (found.destination, u32::try_from(found.attempts).unwrap_or(u32::MAX))))
+}
+
 async fn end(
     base: &Base,
     tx: &Tx<'_>,
@@ -358,6 +381,19 @@ impl Mailboxes for PostgresStore {
             }
             Err(other) => Err(other),
         }
+    }
+
+    async fn hold_back(
+        &self,
+        reader: &Reader,
+        row: Uuid,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Option<(String, u32)>, StoreError> {
+        self.watch()?;
+        let base = &self.base;
+        let month = base.month(now).await?;
+        transact!(base.db, tx => hold_back(base, &tx, reader, (row, &outcome), (now, month)).await)
     }
 
     async fn end(

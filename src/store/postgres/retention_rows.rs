@@ -16,7 +16,7 @@ use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, deliveries, lanes, ledger, remove, settle};
+use crate::store::postgres::{blob, deliveries, lanes, ledger, remove, settle, spoken_against};
 use crate::store::retention::Stichtag;
 use crate::store::sealing::content::{Owner, from_json};
 use crate::store::sealing::endet::{self, Removed};
@@ -294,6 +294,7 @@ pub async fn records(base: &Base, tx: &Tx<'_>, stichtag: &Stichtag, most: usize)
     for old in &going {
         remove::record(base, tx, old).await?;
     }
+    spoken_against::note(tx, &keys).await?;
     remove::messages(tx, &keys, Uuid::nil()).await?;
     removed.anzahl = removed.ids.len() as u64;
     Ok(removed)

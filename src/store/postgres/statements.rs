@@ -349,6 +349,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("tombstone_get", include_str!("sql/tombstone_get.sql")),
     ("tombstone_put", include_str!("sql/tombstone_put.sql")),
     ("trace_add", include_str!("sql/trace_add.sql")),
+    ("trace_against", include_str!("sql/trace_against.sql")),
     ("trace_decided", include_str!("sql/trace_decided.sql")),
     ("trace_drop", include_str!("sql/trace_drop.sql")),
     ("trace_list", include_str!("sql/trace_list.sql")),

@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::effects::Then;
+use crate::effects::{Then, Vorgang};
 use crate::envelope::Inbound;
 use crate::seal::index::Tag;
 use crate::store::anew::Anews;
@@ -28,6 +28,7 @@ use crate::store::postgres::{blob, lanes, read};
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::due;
 use crate::store::sealing::prepare::Work;
+use crate::store::sealing::speaks::Speaks;
 use crate::store::sealing::take_back::{SPOKEN_AGAINST, TakeBackWork};
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::states::RowState;
@@ -138,13 +139,15 @@ async fn lies(base: &Base, back: &TakeBackWork, held: Option<i64>) -> Stored<Lie
     let key = &back.vorgang[..];
     let there: &[&(dyn ToSql + Sync)] = &[&&SPOKEN_AGAINST[..], &key];
     let open: &[&(dyn ToSql + Sync)] = &[&key];
-    let (mut vorgaenge, marked, objected, anew) = together!(
-        vorgaenge = read::vorgaenge(base, &client, vec![key]),
+    let vorgang = read::vorgaenge(base, &client, vec![key]).await?.remove(&back.vorgang);
+    if !vorgang.as_ref().is_some_and(Vorgang::is_negativ) {
+        return Ok(Lies::other(vorgang));
+    }
+    let (marked, objected, anew) = together!(
         marked = rows(&client, sql!("trace_there"), there),
         objected = rows(&client, sql!("trace_objected"), open),
         anew = could(&client, back, held),
     )?;
-    let vorgang = vorgaenge.remove(&back.vorgang);
     Ok(Lies { vorgang, anew, spoken_against: !marked.is_empty(), objected: !objected.is_empty() })
 }
 
@@ -157,18 +160,18 @@ async fn anew(tx: &Tx<'_>, (by, back): By<'_>, month: i64) -> Stored<Anew> {
     }
 }
 
-/// Takes a Negativauskunft back that something is objected against; where it is in somebody's hand, or nobody can decide it anew, it is noted with
-/// it, so that it leaves no more. Returns whether its request runs again.
-pub async fn spoken_against(tx: &Tx<'_>, (by, back): By<'_>, month: i64) -> Stored<bool> {
-    match could(tx, back, None).await? {
-        Anew::Runs => one(tx, (by, back), month).await,
-        Anew::Busy | Anew::Gone => {
-            let (key, vorgang) = (vec![&SPOKEN_AGAINST[..]], vec![&back.vorgang[..]]);
-            run(tx, sql!("trace_add"), &[&key, &vorgang]).await?;
-            Ok(false)
-        }
-        Anew::Left => Ok(false),
+/// Takes a Negativauskunft back that something speaks against; where it is in somebody's hand, or nobody can decide it anew, it is noted with it, so
+/// that it leaves no more; where something of it may have left, where whoever looks later would not see it. Returns whether its request runs again.
+pub async fn spoken_against(tx: &Tx<'_>, (by, back): By<'_>, speaks: Speaks, month: i64) -> Stored<bool> {
+    let outcome = could(tx, back, None).await?;
+    if outcome == Anew::Runs {
+        return one(tx, (by, back), month).await;
     }
+    if back.is_noted(outcome, speaks) {
+        let (key, vorgang) = (vec![&SPOKEN_AGAINST[..]], vec![&back.vorgang[..]]);
+        run(tx, sql!("trace_add"), &[&key, &vorgang]).await?;
+    }
+    Ok(false)
 }
 
 /// The request whose answer an open row of a mailbox carries, and its Vorgang.

@@ -118,8 +118,8 @@ pub async fn all(
     traces(tx, winners, &subjects, mirror, &rows_of).await?;
     objections::change(tx, winners).await?;
     hand_over::all(base, tx, winners, month).await?;
-    let anew =
-        take_back::all(tx, winners, month).await? | spoken_against::all(base, tx, winners, month).await?;
+    let anew = take_back::all(tx, winners, month).await?
+        | spoken_against::all(base, tx, winners, mirror, month).await?;
     let woken: Vec<&[u8]> = winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| &key[..])).collect();
     let woken = anew | (!woken.is_empty() && run(tx, sql!("waiting_wake"), &[&woken]).await? > 0);
     if let Some(trail) = late {

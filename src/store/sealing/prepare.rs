@@ -40,8 +40,8 @@ pub enum MirrorWork {
         keys: Vec<Tag>,
         /// Its blind day, see `endet`.
         ende: Tag,
-        /// Whether nothing is answered from it without a person.
-        contested: bool,
+        /// Whether nothing else is said of it than before.
+        as_before: bool,
     },
     /// Remove.
     Remove {
@@ -260,6 +260,8 @@ pub struct Work {
     pub vorgaenge: Vec<(Tag, Vorgang, Fresh)>,
     /// Changes of Bestände.
     pub bestaende: Vec<(Tag, Fresh)>,
+    /// What stands for an office of whose register less is said than before.
+    pub less_said: Vec<Tag>,
     /// Objections.
     pub objections: Vec<ObjectionWork>,
     /// Timers.
@@ -382,10 +384,10 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
     let mut mirror = Vec::with_capacity(effects.mirror.len());
     for change in &effects.mirror {
         mirror.push(match change {
-            MirrorChange::Put { id, registersatz, keys } => MirrorWork::Put {
+            MirrorChange::Put { id, registersatz, keys, as_before } => MirrorWork::Put {
                 id: *id,
                 ende: endet::of(keyring, registersatz),
-                contested: registersatz.vermerk.belastet(),
+                as_before: *as_before,
                 record: Fresh::seal(Owner::new("mirror", *id), None, Some(&to_json(registersatz)?), None)?,
                 // Two ways to leave a part out may come to the same key.
                 keys: keys.iter().map(search).collect::<BTreeSet<_>>().into_iter().collect(),
@@ -427,12 +429,13 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
             Fresh::seal(Owner::of_key("vorgang", &key), None, Some(&to_json(&change.vorgang.akte)?), None)?;
         vorgaenge.push((key, change.vorgang.clone(), akte));
     }
-    let mut bestaende = Vec::with_capacity(effects.bestaende.len());
+    let (mut bestaende, mut less_said) = (Vec::with_capacity(effects.bestaende.len()), Vec::new());
     for change in &effects.bestaende {
         let key = search(&bestand_key(&change.amt));
         let content =
             Fresh::seal(Owner::of_key("bestand", &key), None, Some(&to_json(&change.bestand)?), None)?;
         bestaende.push((key, content));
+        less_said.extend(change.says_less.then(|| search(&objections_key(&change.amt))));
     }
     let objections = effects.objections.iter().map(|change| objection(keyring, change.clone())).collect();
     let mut codes: Vec<String> = Vec::new();
@@ -490,6 +493,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
         mirror,
         vorgaenge,
         bestaende,
+        less_said,
         objections,
         timers,
         sends,

@@ -105,9 +105,9 @@ pub fn entry(
     for key in &work.clears {
         remove::messages(scene, key, work.id)?;
     }
-    let mut deltas = Deltas::new();
+    let (mut deltas, mut left) = (Deltas::new(), BTreeSet::new());
     for change in &work.mirror {
-        mirror(scene, work, stamp, subject.as_ref(), change, (&mut bumps, &mut deltas))?;
+        mirror(scene, work, stamp, subject.as_ref(), change, (&mut bumps, &mut left, &mut deltas))?;
     }
     for (change, subject) in work.vorgaenge.iter().zip(vorgang_keys) {
         bumps.insert(change.0);
@@ -131,7 +131,7 @@ pub fn entry(
         queue(scene, pending, (work, stamp), subject.as_ref(), send, taking.as_deref_mut())?;
     }
     hand_over::all(scene, work)?;
-    let mut woken = take_back::all(scene, work)? | spoken_against::all(scene, work)?;
+    let mut woken = take_back::all(scene, work)? | spoken_against::all(scene, work, &left)?;
     for key in &work.wakes {
         woken |= scene.run(sql!("waiting_wake"), [key])? > 0;
     }
@@ -399,7 +399,7 @@ fn mirror(
     stamp: i64,
     subject: Option<&SubjectKey>,
     change: &MirrorWork,
-    (bumps, deltas): (&mut BTreeSet<Tag>, &mut Deltas),
+    (bumps, left, deltas): (&mut BTreeSet<Tag>, &mut BTreeSet<Tag>, &mut Deltas),
 ) -> Stored<()> {
     let (MirrorWork::Put { id, .. } | MirrorWork::Remove { id, .. }) = change;
     if let Some(before) = deliveries::partner_of(scene, *id)? {
@@ -412,6 +412,7 @@ fn mirror(
         MirrorWork::Remove { id, tombstone, created, until } => {
             bumps.insert(*tombstone);
             let keys = remove::record(scene, *id, bumps)?;
+            left.extend(&keys);
             if puts(work).is_empty() {
                 for key in keys.iter().chain([tombstone]) {
                     remove::messages(scene, key, work.id)?;
@@ -425,7 +426,7 @@ fn mirror(
             )?;
             ledger::note(scene, &Deleted::Tombstone { key: *tombstone, created: *created, until: *until })?;
         }
-        MirrorWork::Put { id, record, keys, ende, .. } => {
+        MirrorWork::Put { id, record, keys, ende, as_before } => {
             let mut find = scene.connection.prepare_cached(sql!("mirror_find")).map_err(trouble)?;
             let found: Option<(i64, i64, i64)> = find
                 .query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
@@ -437,7 +438,9 @@ fn mirror(
                     record.replace(scene.connection, sealed, &work.mandant, Some(&child))?;
                     let values = params![row, stamp, work.stamp.traceparent, work.id, micros(work.now), ende];
                     scene.run(sql!("mirror_change"), values)?;
-                    bumps.extend(remove::keys_of(scene, row)?);
+                    let before = remove::keys_of(scene, row)?;
+                    bumps.extend(&before);
+                    left.extend(before.iter().filter(|_| !as_before));
                     scene.run(sql!("mirror_key_delete"), [row])?;
                     row
                 }

@@ -129,6 +129,22 @@ fn head(scene: &Scene<'_>, lane: i64) -> Stored<(ClosedDue, i64)> {
     get.query_row(params![lane, 1], |r| Ok((lanes::due_of(r)?, r.get(0)?))).map_err(trouble)
 }
 
+fn hold_back(
+    scene: &mut Scene<'_>,
+    who: &Reader,
+    (row, outcome): (Uuid, Outcome),
+    now: Timestamp,
+) -> Stored<Option<(String, u32)>> {
+    lanes::end_leases(scene, Some(now))?;
+    let Some(found) = find(scene.connection, who, row, now)? else { return Ok(None) };
+    let there = decide::is_open(&found.state) && found.may_leave && found.first && found.until.is_none();
+    let Some(fence) = found.fence.filter(|_| there) else { return Ok(None) };
+    let (lane, delivers) = (found.lane, None);
+    let settle = Settle { lane, fence, row, outcome, answers: Vec::new(), delivers, release: true, now };
+    let settled = lanes::settle(scene, &settle)?;
+    Ok(settled.then(|| (found.destination, u32::try_from(found.attempts).unwrap_or(u32::MAX))))
+}
+
 fn end(
     scene: &mut Scene<'_>,
     who: &Reader,
@@ -400,6 +416,17 @@ impl Mailboxes for SqliteStore {
             }
             Err(other) => Err(other),
         }
+    }
+
+    async fn hold_back(
+        &self,
+        reader: &Reader,
+        row: Uuid,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Option<(String, u32)>, StoreError> {
+        let who = reader.clone();
+        self.write(move |scene| hold_back(scene, &who, (row, outcome), now)).await
     }
 
     async fn end(

@@ -19,7 +19,7 @@ use crate::store::sealing::values::{Stored, limit, micros};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{deliveries, lanes, ledger, remove};
+use crate::store::sqlite::{deliveries, lanes, ledger, remove, spoken_against};
 
 /// How long the tombstone of a child of age bars older deliveries (rules.md 5).
 const TOMBSTONE: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
@@ -207,6 +207,7 @@ pub fn records(scene: &mut Scene<'_>, stichtag: &Stichtag, most: usize) -> Store
             let gone = partner.map(|partner| (partner, -1)).into_iter().collect();
             deliveries::others(scene, micros(stichtag.beginn()), gone)?;
             let keys = remove::record(scene, id, &mut bumps)?;
+            spoken_against::note(scene, &keys)?;
             for key in keys.iter().chain([&tombstone]) {
                 remove::messages(scene, key, Uuid::nil())?;
             }

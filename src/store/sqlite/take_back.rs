@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::effects::Then;
+use crate::effects::{Then, Vorgang};
 use crate::envelope::Inbound;
 use crate::seal::index::Tag;
 use crate::store::anew::Anews;
@@ -18,6 +18,7 @@ use crate::store::mailbox::Reader;
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::due::{self, ClosedDue};
 use crate::store::sealing::prepare::Work;
+use crate::store::sealing::speaks::Speaks;
 use crate::store::sealing::take_back::{SPOKEN_AGAINST, TakeBackWork};
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::sqlite::audit::{self, Change};
@@ -136,17 +137,22 @@ fn could(connection: &Connection, back: &TakeBackWork, held: Option<i64>) -> Sto
     Ok(decide::anew(&owed.collect::<Vec<_>>(), kept))
 }
 
-/// Takes a Negativauskunft back that something is objected against; where it is in somebody's hand, or nobody can decide it anew, it is noted with
-/// it, so that it leaves no more. Returns whether its request runs again.
-pub fn spoken_against(scene: &mut Scene<'_>, by: (Uuid, Timestamp), back: &TakeBackWork) -> Stored<bool> {
-    match could(scene.connection, back, None)? {
-        Anew::Runs => one(scene, by, back),
-        Anew::Busy | Anew::Gone => {
-            scene.run(sql!("trace_add"), params![SPOKEN_AGAINST, back.vorgang])?;
-            Ok(false)
-        }
-        Anew::Left => Ok(false),
+/// Takes a Negativauskunft back that something speaks against; where it is in somebody's hand, or nobody can decide it anew, it is noted with it, so
+/// that it leaves no more; where something of it may have left, where whoever looks later would not see it. Returns whether its request runs again.
+pub fn spoken_against(
+    scene: &mut Scene<'_>,
+    by: (Uuid, Timestamp),
+    back: &TakeBackWork,
+    speaks: Speaks,
+) -> Stored<bool> {
+    let anew = could(scene.connection, back, None)?;
+    if anew == Anew::Runs {
+        return one(scene, by, back);
     }
+    if back.is_noted(anew, speaks) {
+        scene.run(sql!("trace_add"), params![SPOKEN_AGAINST, back.vorgang])?;
+    }
+    Ok(false)
 }
 
 /// The request whose answer an open row of a mailbox carries, and its Vorgang.
@@ -173,6 +179,9 @@ impl Anews for SqliteStore {
         self.readers
             .ask(move |db, keyring| {
                 let vorgang = register::vorgang(db, keyring, &back.vorgang)?;
+                if !vorgang.as_ref().is_some_and(Vorgang::is_negativ) {
+                    return Ok(Lies::other(vorgang));
+                }
                 let mut there = db.prepare_cached(sql!("trace_there")).map_err(trouble)?;
                 let spoken_against = there.exists(params![SPOKEN_AGAINST, back.vorgang]).map_err(trouble)?;
                 let mut open = db.prepare_cached(sql!("trace_objected")).map_err(trouble)?;

@@ -50,8 +50,12 @@ pub struct Witnessed {
     pub house: House,
     delivered: Vec<Delivered>,
     asked: BTreeMap<Uuid, u64>,
-    /// The id of the last delivery of the load.
+    /// The number of the first delivery of the load.
+    pub first: u64,
+    /// The id of the last one.
     pub last: Uuid,
+    /// Whether requests name the child's number in the register of births.
+    pub numbered: bool,
     /// The office's clock is ahead by a day: most of its stamps lie ahead of their receipts.
     pub ahead: bool,
 }
@@ -62,7 +66,8 @@ impl Witnessed {
     }
 
     pub fn of(house: House) -> Witnessed {
-        Witnessed { house, delivered: Vec::new(), asked: BTreeMap::new(), last: Uuid::nil(), ahead: false }
+        let (delivered, asked) = (Vec::new(), BTreeMap::new());
+        Witnessed { house, delivered, asked, first: 0, last: Uuid::nil(), numbered: false, ahead: false }
     }
 
     /// Loads the children without an entry and declares the register complete.
@@ -76,6 +81,9 @@ impl Witnessed {
                 second: 1,
                 ..Wish::plain(*child)
             };
+            if self.last.is_nil() {
+                self.first = wish.message;
+            }
             self.last = wish.uuid();
             self.take(&wish, eintragung(&wish)).await;
         }
@@ -120,7 +128,13 @@ impl Witnessed {
 
     pub fn request(&mut self, child: u64) -> Envelope {
         let number = self.house.fresh();
-        let body = antrag_json(&Antrag::new(child, number), self.house.clock.now());
+        let mut body = antrag_json(&Antrag::new(child, number), self.house.clock.now());
+        if self.numbered {
+            let mut read: serde_json::Value = serde_json::from_str(&body).unwrap();
+            read["kind"]["geburtsregisterNummer"] = json!(Wish::plain(child).familie().register);
+            read["kind"]["geburtsstandesamt"] = json!("Standesamt Bremen-Mitte");
+            body = read.to_string();
+        }
         let name = format!("a-{number}");
         let envelope = self.house.envelope("http /v1/antraege", "kita-portal-nord", &name, body, None);
         self.asked.insert(envelope.head.id, child);

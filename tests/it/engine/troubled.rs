@@ -460,6 +460,16 @@ impl Mailboxes for Troubled {
         self.inner.hand_out(reader, ask).await
     }
 
+    async fn hold_back(
+        &self,
+        reader: &Reader,
+        row: Uuid,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Option<(String, u32)>, StoreError> {
+        self.inner.hold_back(reader, row, outcome, now).await
+    }
+
     async fn end(
         &self,
         reader: &Reader,

@@ -29,7 +29,7 @@ fn reads(n: usize, seen: u64) -> Guard {
 
 fn writes(entry: &mut Entry, n: usize) {
     let bestand = Bestand { begonnen: Some(at(0)), ..Default::default() };
-    entry.effects.bestaende = vec![BestandChange { amt: office(n), bestand }];
+    entry.effects.bestaende = vec![BestandChange { amt: office(n), bestand, says_less: false }];
 }
 
 /// Waits until so many statements wait for a lock.

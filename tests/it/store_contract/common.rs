@@ -159,7 +159,8 @@ pub fn record(name: &str) -> Box<Registersatz> {
 }
 
 pub fn put(id: Uuid, name: &str, keys: &[&str]) -> MirrorChange {
-    MirrorChange::Put { id, registersatz: record(name), keys: keys.iter().map(|k| key(k)).collect() }
+    let keys = keys.iter().map(|k| key(k)).collect();
+    MirrorChange::Put { id, registersatz: record(name), keys, as_before: false }
 }
 
 /// A Vorgang of an office, of which nothing is recorded.

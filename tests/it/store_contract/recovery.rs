@@ -306,7 +306,7 @@ pub async fn no_bestand_is_fresh_after_a_recovery(house: &dyn House) {
     let bestand = Bestand { begonnen: Some(at(0)), meldung: Some(meldung), ..Default::default() };
     let mut entry = delivery("a", "p", "1");
     entry.effects.bestaende =
-        vec![BestandChange { amt: "jugendamt-bremen".into(), bestand: bestand.clone() }];
+        vec![BestandChange { amt: "jugendamt-bremen".into(), bestand: bestand.clone(), says_less: false }];
     commit_one(&*store, entry).await;
     let (_folder, backup) = backed_up(&*store).await;
     drop(store);

@@ -94,8 +94,11 @@ pub async fn bestaende_are_kept_and_guarded(house: &dyn House) {
         let bestand = Bestand { begonnen: Some(at(0)), meldung: Some(meldung), ..Default::default() };
         let before = Guard { key: question().key(), seen: ask(&*store, question()).await.1 };
         let mut entry = delivery("a", "p", &n.to_string());
-        entry.effects.bestaende =
-            vec![BestandChange { amt: "jugendamt-bremen".into(), bestand: bestand.clone() }];
+        entry.effects.bestaende = vec![BestandChange {
+            amt: "jugendamt-bremen".into(),
+            bestand: bestand.clone(),
+            says_less: false,
+        }];
         commit_one(&*store, entry).await;
         assert_eq!(ask(&*store, question()).await.0, Fact::Bestand(Some(bestand)));
         let mut late = delivery("a", "p", &format!("late {n}"));
@@ -126,7 +129,8 @@ pub async fn readers_of_a_bestand_do_not_hinder_each_other(house: &dyn House) {
     let writer = |name: &str, guards| {
         let mut entry = reader(name, guards);
         let bestand = Bestand { begonnen: Some(at(0)), ..Default::default() };
-        entry.effects.bestaende = vec![BestandChange { amt: "jugendamt-bremen".into(), bestand }];
+        entry.effects.bestaende =
+            vec![BestandChange { amt: "jugendamt-bremen".into(), bestand, says_less: false }];
         entry
     };
     // In one batch and one after the other: what they only read does not move.
@@ -186,8 +190,12 @@ pub async fn whoever_is_sought_is_found_by_key_or_day_once(house: &dyn House) {
         let mut registersatz = record(name);
         registersatz.kind.geburtsdatum = TeilDatum::parse(&format!("2024-08-0{}", n + 1));
         let keys = vec![key(name), key("all")];
-        entry.effects.mirror =
-            vec![MirrorChange::Put { id: Uuid::from_u128(n as u128 + 1), registersatz, keys }];
+        entry.effects.mirror = vec![MirrorChange::Put {
+            id: Uuid::from_u128(n as u128 + 1),
+            registersatz,
+            keys,
+            as_before: false,
+        }];
         commit_one(&*store, entry).await;
     }
     let end = |day: i8| Date::constant(2042, 8, day);

@@ -34,7 +34,12 @@ fn satz(n: u32) -> Registersatz {
 }
 
 fn put(n: u32, keys: Vec<SearchKey>) -> MirrorChange {
-    MirrorChange::Put { id: Uuid::from_u128(u128::from(n) + 1), registersatz: Box::new(satz(n)), keys }
+    MirrorChange::Put {
+        id: Uuid::from_u128(u128::from(n) + 1),
+        registersatz: Box::new(satz(n)),
+        keys,
+        as_before: false,
+    }
 }
 
 /// Keys as the program before wrote them.
@@ -70,7 +75,8 @@ pub async fn records_of_the_program_before_get_their_keys(house: &dyn House) {
     }
     let bestand = Bestand { begonnen: Some(at(0)), ..Bestand::default() };
     let mut entry = delivery("a", "bremen", "bestand");
-    entry.effects.bestaende = vec![BestandChange { amt: "bremen".into(), bestand: bestand.clone() }];
+    entry.effects.bestaende =
+        vec![BestandChange { amt: "bremen".into(), bestand: bestand.clone(), says_less: false }];
     commit_one(&*store, entry).await;
     assert_eq!(store.rekey(9).await.unwrap(), 0, "a commit notes itself that its keys are of this version");
     drop(store);
@@ -162,7 +168,8 @@ pub async fn letters_that_are_written_two_ways_are_met_after_it(house: &dyn Hous
         assert!(before.len() < keys::of(&satz).len(), "{given}: this version has a key more");
         let mut entry = delivery("a", "bremen", given);
         let id = Uuid::from_u128(n as u128 + 1);
-        entry.effects.mirror = vec![MirrorChange::Put { id, registersatz: Box::new(satz), keys: before }];
+        entry.effects.mirror =
+            vec![MirrorChange::Put { id, registersatz: Box::new(satz), keys: before, as_before: false }];
         commit_one(&*store, entry).await;
     }
     drop(store);

@@ -230,11 +230,11 @@ pub async fn what_a_wrong_clock_noted_holds_up_no_run(house: &dyn House) {
     goes(&*store, Klasse::Schluessel, &before, &after, 4).await;
 }
 
-fn born(name: &str, date: &str) -> MirrorChange {
+pub fn born(name: &str, date: &str) -> MirrorChange {
     let mut satz = record(name);
     satz.kind.geburtsdatum = TeilDatum::parse(date);
     let id = Uuid::new_v5(&Uuid::nil(), name.as_bytes());
-    MirrorChange::Put { id, registersatz: satz, keys: vec![key(name)] }
+    MirrorChange::Put { id, registersatz: satz, keys: vec![key(name)], as_before: false }
 }
 
 pub async fn records_go_on_the_eighteenth_birthday(house: &dyn House) {
@@ -298,8 +298,12 @@ pub async fn a_corrected_birthday_counts(house: &dyn House) {
         run(&*store, &heute("2027-01-01")).await;
     }
     let mut unknown = delivery("a", "p", "unknown");
-    unknown.effects.mirror =
-        vec![MirrorChange::Put { id: Uuid::new_v4(), registersatz: record("nie"), keys: vec![key("nie")] }];
+    unknown.effects.mirror = vec![MirrorChange::Put {
+        id: Uuid::new_v4(),
+        registersatz: record("nie"),
+        keys: vec![key("nie")],
+        as_before: false,
+    }];
     commit_one(&*store, unknown).await;
     assert_eq!(of(&*store, &heute("2028-06-29"), Klasse::Registersaetze).await.ohne_datum, 1);
     goes(&*store, Klasse::Registersaetze, &heute("2028-06-29"), &heute("2028-06-30"), 1).await;

@@ -194,12 +194,12 @@ pub async fn a_record_of_an_earlier_program_was_received_when_it_was_written(hou
     let store = open(house).await;
     let mut entry = delivered("u-1", 10, Inbound::Accepted);
     entry.now = at(7);
-    let MirrorChange::Put { mut registersatz, keys, id } = put(Uuid::from_u128(1), "Eins", &["k"]) else {
+    let MirrorChange::Put { mut registersatz, keys, id, .. } = put(Uuid::from_u128(1), "Eins", &["k"]) else {
         panic!()
     };
     registersatz.quelle.erstellungszeitpunkt = at(5000);
     registersatz.quelle.empfangen = None;
-    entry.effects.mirror = vec![MirrorChange::Put { id, registersatz, keys }];
+    entry.effects.mirror = vec![MirrorChange::Put { id, registersatz, keys, as_before: false }];
     commit_one(&*store, entry).await;
     let Fact::Mirror(found) = ask(&*store, Question::Mirror(key("k"))).await.0 else { panic!() };
     let quelle = &found[0].registersatz.quelle;
