@@ -103,11 +103,12 @@ fn fill(store: &dyn Store, runtime: &tokio::runtime::Runtime, count: u64, now: T
             let keys = keys::of(&registersatz);
             let guards = vec![Guard { key: GuardKey(keys[0].clone()), seen: 0 }];
             let id = entry.envelope.head.derived_id("registersatz");
-            let put = MirrorChange::Put { id, registersatz: Box::new(registersatz), keys };
+            let put = MirrorChange::Put { id, registersatz: Box::new(registersatz), keys, as_before: false };
             entry.stamp.partner = AMT.into();
             entry.effects = Effects { guards, mirror: vec![put], ..Effects::default() };
             if next == 1 {
-                entry.effects.bestaende = vec![BestandChange { amt: AMT.into(), bestand: bestand(now) }];
+                entry.effects.bestaende =
+                    vec![BestandChange { amt: AMT.into(), bestand: bestand(now), says_less: false }];
             }
         }
         runtime.block_on(async { support::commit(store, support::look_up(store, batch).await).await });

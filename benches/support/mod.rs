@@ -171,6 +171,7 @@ impl Entries {
                 id: envelope.head.derived_id("registersatz"),
                 keys: keys::of(&registersatz),
                 registersatz: Box::new(registersatz),
+                as_before: false,
             }],
             sends: sends.into(),
             reply: Some(Reply {

@@ -619,8 +619,10 @@ mod tests {
     fn a_korrektur_of_the_key_moves_the_record_and_marks_the_old_place() {
         let mut message = korrektur(other_place);
         assert_eq!(outcome(&mut message, &world(vec![old(|_| ())])), "Next");
-        let [MirrorChange::Remove { id: none, tombstone, .. }, MirrorChange::Put { id, keys, registersatz }] =
-            &message.effects.mirror[..]
+        let [
+            MirrorChange::Remove { id: none, tombstone, .. },
+            MirrorChange::Put { id, keys, registersatz, .. },
+        ] = &message.effects.mirror[..]
         else {
             panic!()
         };

@@ -23,8 +23,8 @@ use crate::support::until;
 /// What the sample says of the child that is asked for.
 const NAME: &str = "Lía Qb";
 const NUMBER: &str = "1/2013";
-/// What its twin is given.
-const TWIN: (&str, &str) = ("Emre Qb", "2/2013");
+/// What its twin is given: no given name is one of both.
+const TWIN: (&str, &str) = ("Emre Zora", "2/2013");
 
 fn wish(played: &mut Played, arten: Vec<&'static str>, second: u32) -> Wish {
     Wish { message: played.world.house.fresh(), arten, second, ..Wish::plain(CHILD) }
