@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use secrecy::ExposeSecret;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -167,8 +166,8 @@ pub fn named(place: &Place, compiled: &Compiled) -> Vec<Named> {
             config.join(path),
         );
     }
-    for (name, path) in compiled.stage.store_access.iter().filter(|(name, _)| *name == "ca") {
-        add(format!("store, {name}"), None, Whose::Ours, config.join(path.expose_secret()));
+    if let Some(path) = named_files::of_the_store(config, compiled) {
+        add("store, ca".to_owned(), None, Whose::Ours, path);
     }
     found.into_values().collect()
 }

@@ -1,8 +1,9 @@
-//! The files that the settings of connections and channels name, whichever transport they are of: whatever leads to a file is one. Opens none.
+//! The files that the settings of connections, channels and the store name, whichever transport they are of: whatever leads to a file is one. Opens none.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::route::compiled::{Compiled, Written};
@@ -48,6 +49,12 @@ pub fn named(config: &Path, compiled: &Compiled) -> BTreeSet<Named> {
         });
     }
     found
+}
+
+/// The file of the authority by which the store's server is known, where one is named.
+pub fn of_the_store(config: &Path, compiled: &Compiled) -> Option<PathBuf> {
+    let (_, path) = compiled.stage.store_access.iter().find(|(name, _)| *name == "ca")?;
+    Some(config.join(path.expose_secret()))
 }
 
 /// A file, if what is written leads to one.

@@ -19,9 +19,9 @@ use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage,
 use crate::pipeline::alias::ALIAS;
 use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::PlanSet;
+use crate::route::compiled::WantedDestination;
 use crate::store::contract::{Backlog, Figures, Filter, Listed, Scope, Store, StoreError, View};
 use crate::store::orders::{Command, CommandState};
-use crate::route::compiled::WantedDestination;
 use crate::store::plays::Plays;
 use crate::store::sqlite::store::SqliteStore;
 use crate::transport::TRANSPORTS;
@@ -224,6 +224,13 @@ pub async fn play(
         repeated,
         delays: state.delays,
     })
+}
+
+/// Plays a script by itself, in a store that is made for it.
+pub async fn alone(fit: &Fit, script: &Script, troubles: &Troubles) -> Result<Played, PlayError> {
+    let ground = Ground::made(stage(fit)).await?;
+    let begun = before(fit, &ground, script, &troubles.partners).await?;
+    play(fit, &begun, script, troubles).await
 }
 
 /// The stage that a stage of these files is played as.

@@ -48,11 +48,13 @@ pub fn wrong(place: &Place, compiled: &Compiled) -> Vec<String> {
     found
 }
 
-/// The files that the settings of connections and channels name, each with whether it is named as a private key. They are read again
+/// The files that the settings of connections, channels and the store name, each with whether it is named as a private key. They are read again
 /// when they change, so they are no secrets of the files, and some of them are as secret as those.
 fn named(config: &Path, compiled: &Compiled) -> BTreeSet<(PathBuf, bool)> {
     let named = named_files::named(config, compiled).into_iter();
-    named.map(|named| (named.path, named.role == As::Key)).collect()
+    let named = named.map(|named| (named.path, named.role == As::Key));
+    // Whoever may write the authority of the store's server says who that server is.
+    named.chain(named_files::of_the_store(config, compiled).map(|path| (path, false))).collect()
 }
 
 /// A key stands beside its certificate in many a file.

@@ -1,15 +1,11 @@
 //! `dry-run`: a message through the routes as they are written now, in a store of its own that is thrown away.
 //! Shows what would happen and, for a stored message, what differs from what happened then.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::app::fit::Fit;
-use crate::app::ground::Ground;
-use crate::app::player::{self, Event, Given, PlayError, Played, Script, Troubles};
+use crate::app::player::{self, Event, Given, Played, Script, Troubles};
 use crate::cli::args::{DryRunArgs, Global};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::messages::beside;
@@ -31,12 +27,6 @@ struct Shown {
     sends: Vec<String>,
     mirror: u64,
     differs: Vec<String>,
-}
-
-async fn played(fit: &Fit, script: &Script) -> Result<Played, PlayError> {
-    let ground = Ground::made(player::stage(fit)).await?;
-    let begun = player::before(fit, &ground, script, &BTreeMap::new()).await?;
-    player::play(fit, &begun, script, &Troubles { times: 1, ..Troubles::default() }).await
 }
 
 /// Plays one message and prints what it would cause.
@@ -69,7 +59,9 @@ pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result
     let from = format!("{}, from {}", given.binding, given.partner.as_deref().unwrap_or("nobody"));
     let script =
         Script { begins: Some(begins), events: vec![Event::Given(Box::new(given))], ..Script::default() };
-    let played = played(&fit, &script).await.map_err(|error| CliError::Usage(error.to_string()))?;
+    let played = player::alone(&fit, &script, &Troubles { times: 1, ..Troubles::default() })
+        .await
+        .map_err(|error| CliError::Usage(error.to_string()))?;
     let shown = shown(&played, then.as_ref());
     out.say(&format!("by     {from}"))?;
     out.say(&format!("state  {}{}", shown.state, codes(&shown.codes, shown.cause.as_deref())))?;

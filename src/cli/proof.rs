@@ -297,7 +297,7 @@ fn verdict<'a>(
         id: send.id,
         destination: &send.destination,
         message: &send.message,
-        state: &send.state,
+        state: send.state.as_str(),
         confirmed: send.confirmed.as_deref(),
         file: files.iter().find(|(row, _)| *row == send.id).map(|(_, name)| name.clone()),
     });

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use drehscheibe::transport::osci::kind::Kind;
+use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -60,6 +61,41 @@ async fn slow_strangers_keep_nobody_out() {
     for stranger in strangers {
         stranger.abort();
     }
+    door.end().await;
+}
+
+/// Each request costs whoever waits beside it: so many streams with a few octets each once kept all doors of the process for minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_with_many_streams_are_sent_away_at_once() {
+    let mut written = settings(json!({}));
+    written["max-in-flight"] = json!(8);
+    let door = OsciDoor::open(written, channel(json!({}))).await;
+    let mut streams = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .http2_prior_knowledge()
+            .local_address(std::net::IpAddr::from([127, 0, 0, 9]))
+            .build()
+            .unwrap();
+        for _ in 0..100 {
+            let octets = stream::once(async { Ok::<_, std::io::Error>(vec![b'x'; 100]) });
+            let body = reqwest::Body::wrap_stream(octets.chain(stream::pending()));
+            let request = client.post(&door.url).body(body);
+            streams.spawn(async move { request.send().await.map(|answer| answer.status().as_u16()) });
+        }
+    }
+    // All but those that strangers may have under way are told to come again, without being waited for.
+    let began = Instant::now();
+    for _ in 0..1_000 {
+        let answer = tokio::time::timeout(Duration::from_secs(20), streams.join_next()).await;
+        assert_eq!(answer.expect("at once").unwrap().unwrap().unwrap(), 503);
+    }
+    let honest = Delivery::of(Kind::AcceptDelivery, "a", "<a/>").body();
+    assert_eq!(door.code(honest).await, "0800");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(door.received(), 1);
+    streams.abort_all();
     door.end().await;
 }
 

@@ -79,10 +79,7 @@ impl Stage {
         let xsd: PathBuf = root().join("xsd");
         let script =
             script::of(&Shelf { compiled: &fit.compiled, xsd: &xsd, case: &file }, route, &case).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        player::play(fit, folder.path(), &script, &Troubles { times: 1, ..Troubles::default() })
-            .await
-            .unwrap()
+        player::alone(&fit, &script, &Troubles { times: 1, ..Troubles::default() }).await.unwrap()
     }
 }
 

@@ -248,6 +248,30 @@ fn certificates_that_are_pinned_in_lists_are_nobody_elses_to_change_in_real_stag
     }
 }
 
+/// Whoever can write the authority of the database's server can be that server.
+#[test]
+fn the_authority_of_the_stores_server_is_nobody_elses_to_change_in_real_stages() {
+    let stage = StageDir::new([free_port(), free_port()]);
+    let folder = stage.stage();
+    let secrets = fs::read_dir(folder.join("secrets")).unwrap();
+    secrets.for_each(|one| mode(&one.unwrap().path(), 0o440));
+    let url = folder.join("secrets/url");
+    fs::write(&url, "postgres://house@127.0.0.1:9/house?sslmode=require").unwrap();
+    mode(&url, 0o440);
+    let ca = folder.join("store-ca.pem");
+    fs::copy(crate::osci_door::file("intermed_sig.crt.pem"), &ca).unwrap();
+    mode(&ca, 0o640);
+    let store = "store: { kind: postgres, path: store, url: { file: secrets/url }, ca: store-ca.pem }";
+    edit(&stage, "store: { kind: sqlite, path: store }", store);
+    edit(&stage, "stage: test", "stage: abnahme");
+    let (fine, said) = within(&stage, &["check"], 30);
+    assert!(fine, "{said}");
+    mode(&ca, 0o642);
+    for command in ["run", "check", "doctor"] {
+        changeable(&stage, command, &ca);
+    }
+}
+
 /// A command refuses the stage because everybody can change what lies there.
 fn changeable(stage: &StageDir, command: &str, path: &Path) {
     let (fine, said) = within(stage, &[command], 30);

@@ -121,7 +121,7 @@ async fn hold_back(
     (now, month): (Timestamp, i64),
 ) -> Stored<Option<(String, u32)>> {
     let Some(found) = find_locked(tx, who, row, now).await? else { return Ok(None) };
-    let there = decide::is_open(&found.state) && found.may_leave && found.first;
+    let there = found.state.is_open() && found.may_leave && found.first;
     let Some(fence) = found.fence.filter(|_| there) else { return Ok(None) };
     // What is over casts its doubt first.
     let (at, absurd) = (micros(now), later(now, LONGEST_LEASE));

@@ -137,7 +137,7 @@ fn hold_back(
 ) -> Stored<Option<(String, u32)>> {
     lanes::end_leases(scene, Some(now))?;
     let Some(found) = find(scene.connection, who, row, now)? else { return Ok(None) };
-    let there = decide::is_open(&found.state) && found.may_leave && found.first && found.until.is_none();
+    let there = found.state.is_open() && found.may_leave && found.first && found.until.is_none();
     let Some(fence) = found.fence.filter(|_| there) else { return Ok(None) };
     let (lane, delivers) = (found.lane, None);
     let settle = Settle { lane, fence, row, outcome, answers: Vec::new(), delivers, release: true, now };

@@ -19,7 +19,7 @@ use super::deliver::Answered;
 use super::judge::{Exchange, Judge, Judged, No, Refused};
 use super::recipient::{Came, Recipient};
 use super::settings::TIMES;
-use super::strangers::Held;
+use super::strangers::{Crowded, Held};
 use crate::envelope::{Evidence, How, PartnerRef};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::http::body::{self, Octets};
@@ -56,7 +56,12 @@ async fn handle(
     };
     let answered = match problem {
         Some(problem) => {
-            body::drain(body).await;
+            // Anybody may send here: of one address only so much is read on at once.
+            let origin = share_of(recipient.door.origin(&peer, &head.headers));
+            let heard = recipient.door.shares.take_stranger(origin);
+            if heard.is_some() {
+                body::drain(body).await;
+            }
             Err(problem)
         }
         None => recipient.answer(id, &peer, &head.headers, body).await,
@@ -86,7 +91,7 @@ impl Recipient {
         // Until its signature is verified a request is its address's: what that may have is bounded, and more where nothing of it ever was.
         let origin = share_of(self.door.origin(peer, headers));
         let asker = PartnerRef { id: format!("address {origin}"), how: How::Internal };
-        let ticket = self.strangers.begin(origin);
+        let ticket = self.strangers.begin(origin).map_err(|Crowded| Problem::Busy(FULL))?;
         let most = self.settings.most();
         if body::announced(headers).is_some_and(|octets| octets > most) {
             body::drain(body).await;

@@ -1,10 +1,11 @@
 //! Who is known at the door of a passive recipient and who is a stranger there. Nobody logs in: an address is known once a delivery of it was taken,
 //! which needs the signature of a pinned intermediary. All strangers together have half of places and memory; a message holds what came of it and no
-//! place before it is whole; and where their half is full the slowest of the largest share goes for a newcomer. Opens and judges nothing.
+//! place before it is whole; and where their half, or their number, is full the slowest of the largest share goes for a newcomer. Whatever many of them
+//! wait for is looked at once for all. Opens and judges nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ const KNOWN: usize = 256;
 const GRACE: Duration = Duration::from_secs(1);
 /// So often it is looked whether there is room for a newcomer.
 const AGAIN: Duration = Duration::from_millis(100);
+/// So many messages of strangers are under way at most for each of their places: more of them wait for nothing, and each costs.
+const UPLOADS: usize = 4;
+/// There is room for so many at least.
+const UPLOADS_LEAST: usize = 64;
+/// Who has more than one of so many of them is given no time.
+const CROWD: usize = 4;
 /// So many octets are asked for at first, then twice as many each time.
 const FIRST: u64 = 16 << 10;
 
@@ -28,17 +35,33 @@ pub struct Strangers {
     known: Mutex<HashMap<IpAddr, Tick>>,
     places: Shares,
     memory: Permits,
-    uploads: Mutex<Vec<Arc<Upload>>>,
+    most: usize,
+    uploads: Mutex<Uploads>,
 }
+
+/// What strangers are sending.
+struct Uploads {
+    next: u64,
+    all: HashMap<u64, Arc<Upload>>,
+    /// When room was last made.
+    looked: Tick,
+}
+
+/// Strangers have as much under way as they may.
+#[derive(Debug)]
+pub struct Crowded;
 
 /// What a stranger is sending.
 struct Upload {
+    number: u64,
     origin: IpAddr,
     began: Tick,
     /// What came of it.
     octets: AtomicU64,
     /// What it may hold.
     held: AtomicU64,
+    /// Whether it waits for more.
+    waits: AtomicBool,
     cut: CancellationToken,
 }
 
@@ -69,7 +92,8 @@ impl Strangers {
             known: Mutex::default(),
             places: Shares::new(half, half),
             memory: Permits::new(octets / 2),
-            uploads: Mutex::default(),
+            most: half.saturating_mul(UPLOADS).max(UPLOADS_LEAST),
+            uploads: Mutex::new(Uploads { next: 0, all: HashMap::new(), looked: Tick::now() }),
         }
     }
 
@@ -85,43 +109,51 @@ impl Strangers {
         known.insert(origin, Tick::now());
     }
 
-    /// A stranger begins to send; `None`: this address is none.
-    pub fn begin(self: &Arc<Self>, origin: IpAddr) -> Option<Ticket> {
+    /// A stranger begins to send; `None`: this address is none. Where there are as many as there may be the slowest of the address that has
+    /// most goes for one of an address that has less, and anybody else is sent away.
+    pub fn begin(self: &Arc<Self>, origin: IpAddr) -> Result<Option<Ticket>, Crowded> {
         if self.known().contains_key(&origin) {
-            return None;
+            return Ok(None);
         }
+        let mut uploads = self.uploads();
+        if uploads.all.len() >= self.most {
+            let slowest =
+                uploads.slowest(|_| 1, |of| of == origin, (self.most / CROWD) as u64).ok_or(Crowded)?;
+            slowest.cut.cancel();
+            let number = slowest.number;
+            uploads.all.remove(&number);
+        }
+        uploads.next += 1;
         let upload = Arc::new(Upload {
+            number: uploads.next,
             origin,
             began: Tick::now(),
             octets: AtomicU64::new(0),
             held: AtomicU64::new(0),
+            waits: AtomicBool::new(false),
             cut: CancellationToken::new(),
         });
-        self.uploads().push(upload.clone());
-        Some(Ticket { strangers: self.clone(), upload })
+        uploads.all.insert(upload.number, upload.clone());
+        drop(uploads);
+        Ok(Some(Ticket { strangers: self.clone(), upload }))
     }
 
-    /// Sends the slowest of the largest share away for a newcomer, unless that has as much already.
-    fn make_room(&self, newcomer: &Upload) {
-        let uploads = self.uploads();
+    /// Sends the slowest of the largest share of memory away where somebody with less waits for more. Once for all who wait.
+    fn make_room(&self) {
+        let mut uploads = self.uploads();
         // One goes already.
-        if uploads.iter().any(|upload| upload.cut.is_cancelled()) {
+        if uploads.looked.elapsed() < AGAIN || uploads.all.values().any(|upload| upload.cut.is_cancelled()) {
             return;
         }
-        let mut shares: BTreeMap<IpAddr, (u64, Vec<&Arc<Upload>>)> = BTreeMap::new();
-        for upload in uploads.iter() {
-            let (held, all) = shares.entry(upload.origin).or_default();
-            *held += upload.held.load(Ordering::Relaxed);
-            all.push(upload);
-        }
-        let own = shares.remove(&newcomer.origin).map_or(0, |(held, _)| held);
-        let most = shares.values().map(|(held, _)| *held).max().unwrap_or(0);
-        if most <= own {
-            return;
-        }
-        let largest = shares.into_values().filter(|(held, _)| *held == most).flat_map(|(_, all)| all);
-        let slowest = largest.filter(|upload| upload.began.elapsed() >= GRACE).min_by_key(|one| one.pace());
-        if let Some(slowest) = slowest {
+        uploads.looked = Tick::now();
+        let waiting: HashSet<IpAddr> = uploads
+            .all
+            .values()
+            .filter(|upload| upload.waits.load(Ordering::Relaxed))
+            .map(|upload| upload.origin)
+            .collect();
+        let held = |upload: &Upload| upload.held.load(Ordering::Relaxed);
+        if let Some(slowest) = uploads.slowest(held, |of| waiting.contains(&of), u64::MAX) {
             slowest.cut.cancel();
         }
     }
@@ -130,8 +162,32 @@ impl Strangers {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn uploads(&self) -> MutexGuard<'_, Vec<Arc<Upload>>> {
+    fn uploads(&self) -> MutexGuard<'_, Uploads> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Uploads {
+    /// The slowest of the addresses that have most by this measure, where the newcomer that has least has less. What is young is not taken, but
+    /// of an address with more than `crowd`.
+    fn slowest(
+        &self,
+        measure: impl Fn(&Upload) -> u64,
+        newcomer: impl Fn(IpAddr) -> bool,
+        crowd: u64,
+    ) -> Option<Arc<Upload>> {
+        let mut shares: HashMap<IpAddr, u64> = HashMap::new();
+        for upload in self.all.values() {
+            *shares.entry(upload.origin).or_default() += measure(upload);
+        }
+        let most = shares.values().copied().max()?;
+        let least = shares.iter().filter(|(of, _)| newcomer(**of)).map(|(_, own)| *own).min().unwrap_or(0);
+        if most <= least {
+            return None;
+        }
+        let largest = self.all.values().filter(|upload| shares.get(&upload.origin) == Some(&most));
+        let old = largest.filter(|upload| most > crowd || upload.began.elapsed() >= GRACE);
+        old.min_by_key(|upload| (upload.pace(), upload.number)).cloned()
     }
 }
 
@@ -143,7 +199,7 @@ impl Ticket {
 
     /// All of it came: it goes for nobody any more.
     pub fn is_whole(&self) {
-        self.strangers.uploads().retain(|upload| !Arc::ptr_eq(upload, &self.upload));
+        self.strangers.uploads().all.remove(&self.upload.number);
     }
 
     /// Ends when it has to go for a newcomer.
@@ -171,14 +227,17 @@ impl Ticket {
         let going = async {
             loop {
                 tokio::time::sleep(AGAIN).await;
-                strangers.make_room(&self.upload);
+                strangers.make_room();
             }
         };
-        tokio::select! {
+        self.upload.waits.store(true, Ordering::Relaxed);
+        let permit = tokio::select! {
             biased;
             permit = strangers.memory.take(owner, octets, patience) => permit,
             () = going => None,
-        }
+        };
+        self.upload.waits.store(false, Ordering::Relaxed);
+        permit
     }
 }
 
@@ -252,7 +311,7 @@ mod tests {
     #[tokio::test]
     async fn the_slowest_of_the_largest_share_goes_for_a_newcomer() {
         let (strangers, all) = (Arc::new(Strangers::new(8, 256 << 10)), Permits::new(256 << 10));
-        let begin = |last| (strangers.begin(address(last)).unwrap(), Held::of(address(last)));
+        let begin = |last| (strangers.begin(address(last)).unwrap().unwrap(), Held::of(address(last)));
         let mut held = [begin(1), begin(1), begin(2)];
         for (ticket, room) in &mut held {
             assert!(room.grow((32 << 10, 64 << 10), &all, Some(ticket), NOW).await);
@@ -276,20 +335,40 @@ mod tests {
     #[tokio::test]
     async fn strangers_have_half_of_the_places() {
         let strangers = Arc::new(Strangers::new(4, 1 << 20));
-        let (one, other) = (strangers.begin(address(1)).unwrap(), strangers.begin(address(2)).unwrap());
+        let begin = |last| strangers.begin(address(last)).unwrap().unwrap();
+        let (one, other) = (begin(1), begin(2));
         let _places = (one.place(NOW).await.unwrap(), other.place(NOW).await.unwrap());
-        assert!(strangers.begin(address(3)).unwrap().place(NOW).await.is_none());
+        assert!(begin(3).place(NOW).await.is_none());
     }
 
     #[test]
     fn addresses_are_known_by_what_they_proved_and_bounded() {
         let strangers = Arc::new(Strangers::new(8, 1 << 20));
-        assert!(strangers.begin(address(1)).is_some());
+        assert!(strangers.begin(address(1)).unwrap().is_some());
         for number in 0..=KNOWN as u32 {
             strangers.proved(IpAddr::from(number.to_be_bytes()));
         }
         assert_eq!(strangers.known().len(), KNOWN);
-        assert!(strangers.begin(IpAddr::from((KNOWN as u32).to_be_bytes())).is_none());
-        assert!(strangers.uploads().is_empty(), "what was begun is over");
+        assert!(strangers.begin(IpAddr::from((KNOWN as u32).to_be_bytes())).unwrap().is_none());
+        assert!(strangers.uploads().all.is_empty(), "what was begun is over");
+    }
+
+    #[test]
+    fn an_address_with_all_that_may_be_under_way_makes_room_for_another_and_for_no_more_of_its_own() {
+        let strangers = Arc::new(Strangers::new(8, 1 << 20));
+        let mut all: Vec<Ticket> = Vec::new();
+        while let Ok(Some(ticket)) = strangers.begin(address(1)) {
+            all.push(ticket);
+        }
+        assert_eq!(all.len(), UPLOADS_LEAST);
+        all[3..].iter().for_each(|ticket| ticket.moved(1 << 10));
+        all[..3].iter().for_each(|ticket| ticket.moved(1 << 20));
+        let other = strangers.begin(address(2)).unwrap().unwrap();
+        let cut: Vec<usize> = (0..all.len()).filter(|nth| all[*nth].upload.cut.is_cancelled()).collect();
+        assert_eq!(cut, [3], "the slowest that came first");
+        assert_eq!(strangers.uploads().all.len(), UPLOADS_LEAST);
+        all.clear();
+        drop(other);
+        assert!(strangers.uploads().all.is_empty());
     }
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use drehscheibe::app::cases;
 use drehscheibe::app::fit;
+use drehscheibe::app::ground::Ground;
 use drehscheibe::app::place::Place;
+use drehscheibe::app::player;
 
 use crate::support::{copy, root};
 
@@ -163,7 +165,9 @@ async fn cases_say_which_way_refuses_and_what_nobody_collects() {
     let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
     let found = cases::find(&place.routes, None);
     assert_eq!(found.len(), 3);
-    let played = futures_util::future::join_all(found.iter().map(|one| cases::run(&place, &fit, one)));
+    let ground = Ground::made(player::stage(&fit)).await.unwrap();
+    let played =
+        futures_util::future::join_all(found.iter().map(|one| cases::run(&place, &fit, &ground, one)));
     for outcome in played.await {
         assert!(outcome.faults.is_empty(), "{}: {:#?}", outcome.case, outcome.faults);
         assert!(outcome.plays > 10);
