@@ -6,6 +6,7 @@ pub mod common;
 pub mod damage;
 pub mod duty;
 pub mod follow;
+pub mod ground;
 pub mod guards;
 pub mod hand_over;
 pub mod house;
@@ -57,10 +58,10 @@ macro_rules! store_contract {
                 the_answer_to_what_is_withdrawn_goes_and_nothing_runs_again what_is_in_hand_is_not_withdrawn
                 an_answer_that_lay_here_runs_anew what_may_have_left_is_not_taken_back
                 what_went_on_by_another_way_is_here_where_nobody_saw_it
-                what_opens_a_notice_takes_an_answer_back what_changes_a_record_takes_an_answer_back
-                what_may_have_left_is_told_that_its_ground_has_ended what_says_less_of_a_register_takes_its_answers_back
-                what_retention_removes_is_noted_with_what_rests_on_it what_must_not_be_handed_out_is_held_back what_is_objected_to_an_answer_is_told_until_it_ends
+                what_opens_a_notice_takes_an_answer_back what_must_not_be_handed_out_is_held_back what_is_objected_to_an_answer_is_told_until_it_ends
                 what_an_entry_does_besides_does_not_hide_that_nothing_was_taken_back;
+            ground: what_changes_a_record_takes_an_answer_back what_may_have_left_is_told_that_its_ground_has_ended
+                what_says_less_of_a_register_takes_its_answers_back what_retention_removes_is_noted_with_what_rests_on_it;
             kept: what_a_commit_keeps_is_what_a_claim_would_get what_a_commit_keeps_is_settled_like_any_other
                 a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
                 a_lease_that_its_holder_does_not_know_of_ends_at_once;
