@@ -133,10 +133,8 @@ impl Pushed {
                 Some(attempt) if attempt.came.is_some() => actions.push(Action::Settle(n, false)),
                 Some(attempt) => {
                     // A way that has refused for good refuses again.
-                    let does = match world.refused[attempt.way] {
-                        true => Does::Refuse { tells: false },
-                        false => Does::Take,
-                    };
+                    let refuses = world.refused[attempt.way];
+                    let does = if refuses { Does::Refuse { tells: false } } else { Does::Take };
                     actions.push(Action::Try(n, does));
                 }
             }
