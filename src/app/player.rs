@@ -168,7 +168,7 @@ pub async fn before(
                 return Err(PlayError::NotGiven(index, became));
             }
         }
-        ground.leave(&*store).await?;
+        ground.leave(&store).await?;
     }
     Ok(Begun { ground, delays: state.delays })
 }
