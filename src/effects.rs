@@ -301,19 +301,18 @@ pub enum MirrorChange {
 impl MirrorChange {
     /// The record of this id as it stands from now on, under all its keys and that of its id.
     pub fn put(id: Uuid, registersatz: Registersatz) -> MirrorChange {
-        let mut keys = keys::of(&registersatz);
-        keys.push(keys::satz(id));
-        MirrorChange::Put { id, registersatz: Box::new(registersatz), keys, as_before: false }
+        MirrorChange::stands(id, registersatz, false)
     }
 
     /// The same of a record that says what it said, as of a younger moment.
     pub fn confirmed(id: Uuid, registersatz: Registersatz) -> MirrorChange {
-        match MirrorChange::put(id, registersatz) {
-            MirrorChange::Put { id, registersatz, keys, .. } => {
-                MirrorChange::Put { id, registersatz, keys, as_before: true }
-            }
-            other @ MirrorChange::Remove { .. } => other,
-        }
+        MirrorChange::stands(id, registersatz, true)
+    }
+
+    fn stands(id: Uuid, registersatz: Registersatz, as_before: bool) -> MirrorChange {
+        let mut keys = keys::of(&registersatz);
+        keys.push(keys::satz(id));
+        MirrorChange::Put { id, registersatz: Box::new(registersatz), keys, as_before }
     }
 }
 

@@ -358,6 +358,13 @@ pub struct Envelope {
     pub evidence: Evidence,
 }
 
+impl Envelope {
+    /// All that was laid down of it: its parts, and what it came as.
+    pub fn laid(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().chain(&self.evidence.received)
+    }
+}
+
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Envelope")

@@ -31,14 +31,14 @@ impl Ground {
         let mut key = [0u8; 32];
         let random = aws_lc_rs::rand::fill(&mut key);
         random.map_err(|_| StoreError::Refused("the system gives no random octets".into()))?;
-        let ground = Ground { folder: scratch().map_err(unusable)?, stage, key };
-        ground.leave(&ground.open().await?).await?;
+        let ground = Ground { folder: Scratch::in_memory().map_err(unusable)?, stage, key };
+        leave(&ground.open().await?).await?;
         Ok(ground)
     }
 
     /// A store of its own with all that lies in this one.
     pub fn copy(&self) -> io::Result<Ground> {
-        let folder = scratch()?;
+        let folder = Scratch::in_memory()?;
         copied(&self.folder.0, &folder.0)?;
         Ok(Ground { folder, stage: self.stage, key: self.key })
     }
@@ -60,19 +60,15 @@ impl Ground {
         }
     }
 
-    /// Ends a store of it whole, so that it can be copied.
-    pub async fn leave(&self, store: &SqliteStore) -> Result<(), StoreError> {
-        store.close(PATIENCE).await
-    }
-
     /// The stage of its store.
     pub fn stage(&self) -> Stage {
         self.stage
     }
 }
 
-fn scratch() -> io::Result<Scratch> {
-    Scratch::in_memory()
+/// Ends a store whole, so that its ground can be copied.
+pub async fn leave(store: &SqliteStore) -> Result<(), StoreError> {
+    store.close(PATIENCE).await
 }
 
 fn unusable(error: io::Error) -> StoreError {

@@ -29,7 +29,7 @@ use crate::transport::port::{Answers, Destination, Destinations, Intake, Spool};
 
 use super::far::{Mishap, Partner};
 use super::fit::Fit;
-use super::ground::Ground;
+use super::ground::{self, Ground};
 
 /// One delivery to play.
 #[derive(Clone, Debug, Default)]
@@ -168,7 +168,7 @@ pub async fn before(
                 return Err(PlayError::NotGiven(index, became));
             }
         }
-        ground.leave(&store).await?;
+        ground::leave(&store).await?;
     }
     Ok(Begun { ground, delays: state.delays })
 }

@@ -48,10 +48,9 @@ async fn show(store: &dyn Store, now: Timestamp, id: &str, out: &mut Output) -> 
     }
     match &found[..] {
         [] => {
-            out.say(&format!(
+            out.none(&format!(
                 "no message with id {id}, nor one that sent anything with it; see `drehscheibe messages list`"
             ))?;
-            out.value(&serde_json::Value::Null)?;
             Ok(Exit::No)
         }
         [one] => {

@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use super::args_messages::OriginalArgs;
 use super::exit::{CliError, Exit};
+use super::new_folder;
 use super::output::Output;
-use super::{new_folder, two_persons};
+use super::two_persons::{self, Granted};
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Part};
-use crate::store::contract::{Filter, Listed, Scope, Store};
+use crate::store::contract::{Listed, Scope, Store};
 
 /// What is asked for.
 const COMMAND: &str = "messages original";
@@ -51,29 +52,24 @@ pub async fn run(
     args: &OriginalArgs,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let OriginalArgs { id, out: folder, reason } = args;
-    let filter = Filter { id: Some(*id), limit: 1, ..Filter::default() };
-    let Some(listed) = store.list(&Scope::Operator, filter).await?.pop() else {
-        return no(out, &format!("no message with id {id}; see `drehscheibe messages list`"));
-    };
-    let now = clock.now();
-    let Some(first) = two_persons::asked(store, (COMMAND, *id), (person, reason), now, out).await? else {
-        return Ok(Exit::Ok);
-    };
-    // Made before anything is shown: what cannot be written is not looked at.
-    new_folder::made(folder)?;
+    let (id, folder, now) = (args.id, args.out.as_path(), clock.now());
+    let Granted { listed, who, why } =
+        match two_persons::granted(store, COMMAND, (person, now), args, out).await? {
+            Ok(granted) => granted,
+            Err(ends) => return Ok(ends),
+        };
     // In the scope of its Mandant only, and recorded before it is handed out.
     let scope = Scope::Mandant(listed.mandant.clone());
-    let (who, why) = first.with(person, reason);
-    let original = match store.original(&scope, *id, &who, &why, now).await {
+    let original = match store.original(&scope, id, &who, &why, now).await {
         Ok(Some(original)) => original,
         other => {
             let _ = std::fs::remove_dir(folder);
             other?;
-            return no(out, &format!("the original of {id} is not kept, only its hash and size"));
+            out.none(&format!("the original of {id} is not kept, only its hash and size"))?;
+            return Ok(Exit::No);
         }
     };
-    two_persons::answered(store, (COMMAND, *id)).await?;
+    two_persons::answered(store, (COMMAND, id)).await?;
     let written = write(store, &listed, original, folder).await?;
     out.say(&format!(
         "{} files in {}; remove them when they are not needed any more",
@@ -86,12 +82,6 @@ pub async fn run(
         &serde_json::json!({ "state": "written", "id": written.id, "folder": folder, "files": files }),
     )?;
     Ok(Exit::Ok)
-}
-
-fn no(out: &mut Output, text: &str) -> Result<Exit, CliError> {
-    out.say(text)?;
-    out.value(&serde_json::Value::Null)?;
-    Ok(Exit::No)
 }
 
 async fn write(

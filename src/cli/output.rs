@@ -79,6 +79,12 @@ impl Output {
         writeln!(self.to)
     }
 
+    /// That there is nothing: a sentence for people, null in JSON.
+    pub fn none(&mut self, text: &str) -> io::Result<()> {
+        self.say(text)?;
+        self.value(&serde_json::Value::Null)
+    }
+
     /// Raw text, such as a script for a shell.
     pub fn raw(&mut self, text: &[u8]) -> io::Result<()> {
         self.to.write_all(text)

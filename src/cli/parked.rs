@@ -141,8 +141,7 @@ async fn held(store: &dyn Store, id: Uuid) -> Result<Option<ListedSend>, CliErro
 }
 
 fn nothing(id: Uuid, out: &mut Output) -> Result<Exit, CliError> {
-    out.say(&format!("nothing with id {id} waits for a person; see `drehscheibe parked list`"))?;
-    out.value(&serde_json::Value::Null)?;
+    out.none(&format!("nothing with id {id} waits for a person; see `drehscheibe parked list`"))?;
     Ok(Exit::No)
 }
 

@@ -16,11 +16,12 @@ use uuid::Uuid;
 
 use super::args_messages::OriginalArgs;
 use super::exit::{CliError, Exit};
+use super::new_folder;
 use super::output::Output;
-use super::{new_folder, two_persons};
+use super::two_persons::{self, Granted};
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Evidence, SignedUnder, Verified};
-use crate::store::contract::{Filter, Listed, Scope, Store};
+use crate::store::contract::{Listed, Scope, Store};
 use crate::transport::osci::glance;
 use crate::trust::digest::{Digest, Running};
 
@@ -110,23 +111,18 @@ pub async fn run(
     args: &OriginalArgs,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let OriginalArgs { id, out: folder, reason } = args;
-    let filter = Filter { id: Some(*id), limit: 1, ..Filter::default() };
-    let Some(listed) = store.list(&Scope::Operator, filter).await?.pop() else {
-        return no(out, &format!("no message with id {id}; see `drehscheibe messages list`"));
-    };
-    let now = clock.now();
-    let Some(first) = two_persons::asked(store, (COMMAND, *id), (person, reason), now, out).await? else {
-        return Ok(Exit::Ok);
-    };
-    // Made before anything is shown: what cannot be written is not looked at.
-    new_folder::made(folder)?;
-    let (who, why) = first.with(person, reason);
+    let (id, folder, now) = (args.id, args.out.as_path(), clock.now());
+    let Granted { listed, who, why } =
+        match two_persons::granted(store, COMMAND, (person, now), args, out).await? {
+            Ok(granted) => granted,
+            Err(ends) => return Ok(ends),
+        };
     let mut proof = Proof { store, listed: &listed, folder, sums: Vec::new() };
     let found = match proof.gather((&who, &why), now).await {
         Ok(found) if found.is_empty() => {
             let _ = std::fs::remove_dir(folder);
-            return no(out, &format!("nothing is kept that proves {id}: no signed octets, no Laufzettel"));
+            out.none(&format!("nothing is kept that proves {id}: no signed octets, no Laufzettel"))?;
+            return Ok(Exit::No);
         }
         Ok(found) => found,
         Err(error) => {
@@ -135,7 +131,7 @@ pub async fn run(
         }
     };
     let sum = proof.write(found, now).await?;
-    two_persons::answered(store, (COMMAND, *id)).await?;
+    two_persons::answered(store, (COMMAND, id)).await?;
     let files: Vec<&str> = proof.sums.iter().map(|(name, _)| name.as_str()).collect();
     out.say(&format!(
         "{} files in {}, {SUMS} has the SHA-256 {sum}; remove them when they are not needed any more",
@@ -146,12 +142,6 @@ pub async fn run(
         &serde_json::json!({ "state": "written", "id": id, "folder": folder, "files": files, "sums-sha256": sum }),
     )?;
     Ok(Exit::Ok)
-}
-
-fn no(out: &mut Output, text: &str) -> Result<Exit, CliError> {
-    out.say(text)?;
-    out.value(&serde_json::Value::Null)?;
-    Ok(Exit::No)
 }
 
 /// What is kept of a message that proves something.

@@ -7,16 +7,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::exit::CliError;
+use super::args_messages::OriginalArgs;
+use super::exit::{CliError, Exit};
+use super::new_folder;
 use super::output::Output;
-use crate::store::contract::Store;
+use crate::store::contract::{Filter, Listed, Scope, Store};
 
 /// So long a first person's request stands.
 const STANDS: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a first person asked for.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Request {
+struct Request {
     person: String,
     reason: String,
     at: Timestamp,
@@ -24,14 +26,47 @@ pub struct Request {
 
 impl Request {
     /// Both persons and both reasons, as they are recorded; `person` and `reason` are those of the second one.
-    pub fn with(&self, person: &str, reason: &str) -> (String, String) {
+    fn with(&self, person: &str, reason: &str) -> (String, String) {
         (format!("{person}, asked by {}", self.person), format!("{reason} / {}", self.reason))
     }
 }
 
+/// What two persons may be shown of, and who they are with their reasons, as it is recorded.
+pub struct Granted {
+    /// The message as lists have it.
+    pub listed: Listed,
+    /// Both persons.
+    pub who: String,
+    /// Both reasons.
+    pub why: String,
+}
+
+/// Notes a first person's request; for a second one the folder is made. `Err` in it: how the command ends, with nothing to be shown.
+pub async fn granted(
+    store: &dyn Store,
+    command: &str,
+    (person, now): (&str, Timestamp),
+    args: &OriginalArgs,
+    out: &mut Output,
+) -> Result<Result<Granted, Exit>, CliError> {
+    let OriginalArgs { id, out: folder, reason } = args;
+    let filter = Filter { id: Some(*id), limit: 1, ..Filter::default() };
+    let Some(listed) = store.list(&Scope::Operator, filter).await?.pop() else {
+        out.none(&format!("no message with id {id}; see `drehscheibe messages list`"))?;
+        return Ok(Err(Exit::No));
+    };
+    let Some(first) = asked(store, (command, *id), (person, reason), now, out).await? else {
+        return Ok(Err(Exit::Ok));
+    };
+    // Made before anything is shown: what cannot be written is not looked at.
+    new_folder::made(folder)?;
+    let (who, why) = first.with(person, reason);
+    Ok(Ok(Granted { listed, who, why }))
+}
+
 /// The first person's request of a command for a message, where another one stands; else this one is noted, which is said, and nothing may be
 /// shown.
-pub async fn asked(
+async fn asked(
     store: &dyn Store,
     (command, id): (&str, Uuid),
     (person, reason): (&str, &str),

@@ -80,10 +80,7 @@ pub async fn run(
             }
             match &found {
                 Some(one) => print_one(one, out)?,
-                None => {
-                    out.say(&format!("no Vorgang with id {id}; see `drehscheibe vorgang list`"))?;
-                    out.value(&serde_json::Value::Null)?;
-                }
+                None => out.none(&format!("no Vorgang with id {id}; see `drehscheibe vorgang list`"))?,
             }
             Ok(if found.is_some() { Exit::Ok } else { Exit::No })
         }

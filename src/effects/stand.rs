@@ -13,6 +13,19 @@ use crate::register::vorgang::Akte;
 /// he was told that it is done.
 const RUN: SignedDuration = SignedDuration::from_secs(15);
 
+impl VorgangState {
+    /// All of them.
+    pub const ALL: [VorgangState; 7] = [
+        VorgangState::Eingegangen,
+        VorgangState::Entschieden,
+        VorgangState::BeimJugendamt,
+        VorgangState::Rueckfrage,
+        VorgangState::Zugestellt,
+        VorgangState::Abgelaufen,
+        VorgangState::Zurueckgezogen,
+    ];
+}
+
 /// What a request has begun, as the store knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Begun<'a> {
@@ -86,16 +99,6 @@ mod tests {
     use crate::register::entscheidung::Fall;
     use crate::register::vorgang::ONCE_ONLY;
 
-    const ALL: [VorgangState; 7] = [
-        VorgangState::Eingegangen,
-        VorgangState::Entschieden,
-        VorgangState::BeimJugendamt,
-        VorgangState::Rueckfrage,
-        VorgangState::Zugestellt,
-        VorgangState::Abgelaufen,
-        VorgangState::Zurueckgezogen,
-    ];
-
     fn vorgang(state: VorgangState, change: impl FnOnce(&mut Akte)) -> Vorgang {
         let mut akte = Akte { fall: Some(Fall::A), ..Akte::default() };
         change(&mut akte);
@@ -114,7 +117,7 @@ mod tests {
     #[test]
     fn before_the_fixed_delay_every_request_is_told_the_same() {
         let alias = alias(60);
-        for state in ALL {
+        for state in VorgangState::ALL {
             let vorgang = vorgang(state, |_| ());
             for inbound in Inbound::ALL {
                 let begun = Begun { alias: &alias, vorgang: Some(&vorgang) };
@@ -160,7 +163,7 @@ mod tests {
 
     #[test]
     fn another_application_is_told_one_stand_whatever_it_is() {
-        for state in ALL {
+        for state in VorgangState::ALL {
             let vorgang = vorgang(state, |akte| akte.use_ = Some(ONCE_ONLY.to_owned()));
             assert_eq!(of_vorgang(&vorgang), Stand::Abgeschlossen, "{state:?}");
             assert!(is_told(Some(&vorgang.akte), true) && !is_told(Some(&vorgang.akte), false));

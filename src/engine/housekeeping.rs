@@ -163,13 +163,16 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
 
 async fn carry_out(core: &Core, others: &dyn Commands, command: &Command) {
     let state = handle(core, others, command).await;
-    tracing::info!(command = %command.order.what(), person = %command.person, ?state, "command");
-    let _ = core.store.end_command(command.id, state).await;
+    ended(core, command, state).await;
 }
 
 async fn retention_ordered(core: Arc<Core>, command: Command) {
     let _unwound = Unwound("retention".to_owned());
     let state = retention::ordered(&core, &command.person).await;
+    ended(&core, &command, state).await;
+}
+
+async fn ended(core: &Core, command: &Command, state: CommandState) {
     tracing::info!(command = %command.order.what(), person = %command.person, ?state, "command");
     let _ = core.store.end_command(command.id, state).await;
 }

@@ -45,24 +45,23 @@ fn octets(entry: &Entry) -> u64 {
     let envelope = &entry.envelope;
     match entry.keep {
         Keep::Original => {
-            let laid = envelope.parts.iter().chain(&envelope.evidence.received);
-            ROWS + laid.map(|part| part.size).sum::<u64>() + envelope.body.len() as u64
+            ROWS + envelope.laid().map(|part| part.size).sum::<u64>() + envelope.body.len() as u64
         }
         Keep::HashOnly => ROWS,
     }
 }
 
 /// Of which partner an entry counts; `None` where it is of nobody, or of use. What goes on waiting was counted when it was taken.
-fn partner(entry: &Entry) -> Option<&String> {
+fn partner(entry: &Entry) -> Option<&str> {
     let counts = match entry.state {
         Inbound::Rejected | Inbound::Quarantined | Inbound::Parked | Inbound::Denied => true,
         Inbound::Waiting => !entry.resumes,
         _ => false,
     };
     match &entry.envelope.head.partner {
-        Some(partner) => counts.then_some(&partner.id),
+        Some(partner) => counts.then_some(partner.id.as_str()),
         // What is kept of nobody counts for the entry that it came in by.
-        None => (counts && entry.keep == Keep::Original).then_some(&entry.envelope.head.binding),
+        None => (counts && entry.keep == Keep::Original).then_some(entry.envelope.head.binding.as_str()),
     }
 }
 
@@ -115,7 +114,7 @@ impl Refused {
     pub fn kept(&self, entry: &Entry, now: Timestamp) {
         // What waited and is of use now no longer counts.
         let (of_use, sender) = match (partner(entry), &entry.envelope.head.partner) {
-            (Some(partner), _) => (false, partner.as_str()),
+            (Some(partner), _) => (false, partner),
             (None, Some(partner)) if entry.resumes && entry.state == Inbound::Accepted => {
                 (true, partner.id.as_str())
             }

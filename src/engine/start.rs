@@ -91,6 +91,8 @@ impl Engine {
             settings,
         });
         let mut threads = Vec::new();
+        // From the first on: those that run are told to end also where one cannot be made.
+        let mut workers = Workers(core.clone(), 0);
         for index in 0..core.settings.workers.max(1) {
             let (core, tasks) = (core.clone(), tasks.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
@@ -98,8 +100,8 @@ impl Engine {
                 receive::work(&core, &tasks);
             })?;
             threads.push(thread);
+            workers.1 += 1;
         }
-        let workers = Workers(core.clone(), threads.len());
         tokio::spawn(async move {
             workers.0.stop.cancelled().await;
             drop(workers);

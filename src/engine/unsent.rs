@@ -70,10 +70,10 @@ enum Old {
     Unknown,
 }
 
-/// What becomes of an answer that may not leave as it is.
+/// What becomes of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Becomes {
-    /// It leaves all the same: it was issued, and a repeat says what was said before.
+    /// It leaves: nothing is against it, or it was issued, and a repeat says what was said before.
     Leaves,
     /// Its request is decided anew.
     Anew,
@@ -85,6 +85,7 @@ enum Becomes {
     Person(&'static str, &'static str),
 }
 
+/// The same of one that may not leave as it is.
 fn becomes(old: Old, anew: Anew) -> Becomes {
     match (anew, old) {
         (_, Old::Unknown) => Becomes::Person(NO_VORGANG, ANSWER_HER),
@@ -103,14 +104,11 @@ pub async fn may_leave(core: &Core, due: &Due, lane: i64) -> Leaves {
     let Some(vorgang) = due.delivers else { return Leaves::Now };
     let answer = answer(core, due.cause, vorgang);
     match judged(core, &answer, Some(lane)).await {
-        Ok(None) => Leaves::Now,
-        Ok(Some((old, anew))) => match becomes(old, anew) {
-            Becomes::Leaves => Leaves::Now,
-            Becomes::Anew => Leaves::Anew(answer),
-            Becomes::Waits => Leaves::Not(later(core, "another row of this answer is in somebody's hand")),
-            Becomes::Open => Leaves::Not(parked(OBJECTED, END_IT)),
-            Becomes::Person(cause, next_step) => Leaves::Not(parked(cause, next_step)),
-        },
+        Ok(Becomes::Leaves) => Leaves::Now,
+        Ok(Becomes::Anew) => Leaves::Anew(answer),
+        Ok(Becomes::Waits) => Leaves::Not(later(core, "another row of this answer is in somebody's hand")),
+        Ok(Becomes::Open) => Leaves::Not(parked(OBJECTED, END_IT)),
+        Ok(Becomes::Person(cause, next_step)) => Leaves::Not(parked(cause, next_step)),
         Err(Busy { cause, .. }) => Leaves::Not(later(core, &cause)),
     }
 }
@@ -145,8 +143,7 @@ pub async fn may_be_handed_out(core: &Core, reader: &Reader, row: Uuid) -> Resul
         return Ok(true);
     };
     let answer = answer(core, cause, vorgang);
-    let judged = judged(core, &answer, None).await?;
-    match judged.map_or(Becomes::Leaves, |(old, anew)| becomes(old, anew)) {
+    match judged(core, &answer, None).await? {
         Becomes::Leaves => Ok(true),
         Becomes::Anew => run_anew(core, row, answer).await.map(|_| false).map_err(failed),
         // What is in hand is asked for again, and what is open ends, or is not collected in time.
@@ -162,15 +159,15 @@ pub async fn may_be_handed_out(core: &Core, reader: &Reader, row: Uuid) -> Resul
     }
 }
 
-/// Why an answer may not leave as it is, and what would become of it; `None` where it may. Nothing more is asked of what is no Negativauskunft, and
-/// what is none where it is not known is as good as one.
-async fn judged(core: &Core, answer: &Unsent, held: Option<i64>) -> Result<Option<(Old, Anew)>, Busy> {
+/// What becomes of an answer, by all that is known of it. Nothing more is asked of what is no Negativauskunft, and what is none where it is not known
+/// is as good as one.
+async fn judged(core: &Core, answer: &Unsent, held: Option<i64>) -> Result<Becomes, Busy> {
     let lies = core.store.lies(answer.clone(), held).await;
     let lies = lies.map_err(|_| busy("the store cannot be read now"))?;
-    let Some(vorgang) = lies.vorgang else { return Ok(Some((Old::Unknown, lies.anew))) };
+    let Some(vorgang) = lies.vorgang else { return Ok(becomes(Old::Unknown, lies.anew)) };
     // What an office answered was caused by its delivery, not by the request: it is the office's word.
     let own = |one: &Vorgang| one.is_negativ() && one.akte.nummer == Some(answer.cause);
-    let Some(negativ) = Some(vorgang).filter(own) else { return Ok(None) };
+    let Some(negativ) = Some(vorgang).filter(own) else { return Ok(Becomes::Leaves) };
     // The office of one that was contradicted while it could not be taken back has its task.
     let told = standing::vorgang(core, keys::widerspruch(negativ.id)).await?;
     let old = match (told.is_some(), lies.anew) {
@@ -185,7 +182,7 @@ async fn judged(core: &Core, answer: &Unsent, held: Option<i64>) -> Result<Optio
         }
         (false, _) => None,
     };
-    Ok(old.map(|old| (old, lies.anew)))
+    Ok(old.map_or(Becomes::Leaves, |old| becomes(old, lies.anew)))
 }
 
 /// How old a Stand may be: what lies unread for longer than the routes say (`rueckstand`) makes a register incomplete.

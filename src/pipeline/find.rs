@@ -118,7 +118,8 @@ impl Step for Find {
         }
         let (mut gefunden, now) = (Gefunden::default(), message.now());
         let (mut anew, mut told, resumed) = (false, false, message.resumed.is_some());
-        let mut unread = None;
+        // Since when the oldest lies here of what is unread.
+        let mut unread: Option<Timestamp> = None;
         // Of an office that kept the register of the place before only what may be older than the handover.
         let concerns = |amt: &str, since: Timestamp| {
             let kept = frueher.iter().find(|(before, _)| before == amt);
@@ -165,11 +166,8 @@ impl Step for Find {
                 }
                 (Question::Backlog(amt), Fact::Backlog(since)) => {
                     let held = message.held.get(amt).copied();
-                    for since in since.iter().copied().chain(held).filter(|since| concerns(amt, *since)) {
-                        gefunden.gesperrt |= now.duration_since(since) > self.rueckstand;
-                        let until = since.checked_add(self.rueckstand).unwrap_or(Timestamp::MAX);
-                        unread = Some(unread.map_or(until, |other: Timestamp| other.min(until)));
-                    }
+                    let lie = since.iter().copied().chain(held).filter(|since| concerns(amt, *since));
+                    unread = lie.chain(unread).min();
                 }
                 _ => {
                     return Err(Trouble::Ours(
@@ -178,6 +176,7 @@ impl Step for Find {
                 }
             }
         }
+        gefunden.gesperrt |= unread.is_some_and(|since| now.duration_since(since) > self.rueckstand);
         if !gefunden.gelesen.is_empty() {
             let records = std::mem::take(&mut gefunden.gelesen);
             message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records });
@@ -190,7 +189,8 @@ impl Step for Find {
             befund.bestand.filter(|known| letzter.is_none_or(|letzter| known.verglichen_nach(letzter)));
         befund.gesagt = anew && told;
         befund.erneut = anew;
-        befund.unvollstaendig_ab = unread;
+        befund.unvollstaendig_ab =
+            unread.map(|since| since.checked_add(self.rueckstand).unwrap_or(Timestamp::MAX));
         befund.gesucht = questions.into_iter().filter_map(rests_on).collect();
         message.befund = Some(befund);
         Ok(Flow::Next)

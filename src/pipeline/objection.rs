@@ -83,9 +83,8 @@ impl Objecting {
         let mut kinder = spoken.iter().filter_map(|(kind, _)| *kind);
         let amt = kinder.find_map(|kind| geburtsort(kind, &self.tafeln, am).amt()).filter(|_| stands)?;
         let other = !self.tafeln.aemter.gehoert(&opening.amt, &amt.id, am);
-        let beside =
-            Opening { under: Vec::new(), why: Why::Rejected, made: MADE_OF_NOTICE, ..opening.clone() };
-        other.then(|| Opening { amt: amt.id.clone(), ..beside })
+        let (under, why, made) = (Vec::new(), Why::Rejected, MADE_OF_NOTICE);
+        other.then(|| Opening { amt: amt.id.clone(), under, why, made, ..opening.clone() })
     }
 
     fn open(

@@ -306,17 +306,22 @@ impl Bestand {
             return None;
         }
         let longest = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
-        let counts = |bestand: &Bestand| {
-            bestand.meldung.as_ref().map(|meldung| meldung.am.checked_add(longest).unwrap_or(Timestamp::MAX))
-        };
+        let own = self.meldung.as_ref()?.am.checked_add(longest).unwrap_or(Timestamp::MAX);
         // What the own Meldung or list counted as well ends with them.
-        let counted = |amt: &String| {
-            let by_list = self.abgleich.as_ref().is_some_and(|abgleich| abgleich.mit.contains(amt));
-            by_list || self.meldung.as_ref().is_some_and(|meldung| meldung.mit.contains(amt))
-        };
+        let counted = |amt: &String| self.gelistet().contains(amt) || self.gemeldet().contains(amt);
         let others = self.uebernommen.iter().filter(|other| !counted(&other.amt));
-        let others = others.filter_map(|other| counts(other.bestand.as_ref()?));
-        counts(self).into_iter().chain(others).min()
+        let others = others.filter_map(|other| other.bestand.as_ref()?.frisch_bis(now, max_age));
+        Some(others.fold(own, Ord::min))
+    }
+
+    /// The offices of which its list speaks as well.
+    fn gelistet(&self) -> &[String] {
+        self.abgleich.as_ref().map(|abgleich| abgleich.mit.as_slice()).unwrap_or_default()
+    }
+
+    /// The offices of which its Bestandsmeldung speaks as well.
+    fn gemeldet(&self) -> &[String] {
+        self.meldung.as_ref().map(|meldung| meldung.mit.as_slice()).unwrap_or_default()
     }
 
     /// Whether this says less than was said before: no longer that the register is complete, no longer that the two agree, of an older moment, or
@@ -324,15 +329,12 @@ impl Bestand {
     pub fn sagt_weniger(&self, before: &Bestand) -> bool {
         let stimmt = |bestand: &Bestand| bestand.meldung.as_ref().is_some_and(|meldung| meldung.stimmt);
         let am = |bestand: &Bestand| bestand.meldung.as_ref().map(|meldung| meldung.am);
-        let fewer = |of: &dyn Fn(&Bestand) -> Vec<String>| {
-            let now = of(self);
-            of(before).iter().any(|amt| !now.contains(amt))
-        };
+        let fewer = |of: fn(&Bestand) -> &[String]| of(before).iter().any(|amt| !of(self).contains(amt));
         before.erklaert() && !self.erklaert()
             || stimmt(before) && !stimmt(self)
             || am(self) < am(before)
-            || fewer(&|bestand| bestand.meldung.as_ref().map(|one| one.mit.clone()).unwrap_or_default())
-            || fewer(&|bestand| bestand.abgleich.as_ref().map(|one| one.mit.clone()).unwrap_or_default())
+            || fewer(Bestand::gemeldet)
+            || fewer(Bestand::gelistet)
     }
 
     /// Whether the office's own list was compared without a gap as of a moment after this day: of what went over to it then, no older one
@@ -347,11 +349,10 @@ impl Bestand {
     /// declared complete, and one Bestandsmeldung that still counts speaks of it: the other's, or one of both. By what was counted and not
     /// by days: a table is often changed after the day from which it holds.
     fn deckt(&self, other: &Uebernahme, now: Timestamp, max_age: Duration) -> bool {
-        let counted = |mit: &[String]| mit.contains(&other.amt);
-        if self.abgleich.as_ref().is_some_and(|abgleich| counted(&abgleich.mit)) {
+        if self.gelistet().contains(&other.amt) {
             return true;
         }
-        let of_both = self.meldung.as_ref().is_some_and(|meldung| counted(&meldung.mit));
+        let of_both = self.gemeldet().contains(&other.amt);
         other.bestand.as_ref().is_some_and(|bestand| {
             bestand.erklaert() && (of_both || bestand.vollstaendig_und_frisch(now, max_age))
         })

@@ -171,17 +171,8 @@ mod tests {
         known.extend(RowState::ALL.iter().map(|state| state.as_str().to_owned()));
         known.extend(FollowState::ALL.iter().map(|state| state.as_str().to_owned()));
         known.extend(Inbound::ALL.map(|state| state.as_str().to_owned()));
-        let vorgang = [
-            VorgangState::Eingegangen,
-            VorgangState::Entschieden,
-            VorgangState::BeimJugendamt,
-            VorgangState::Rueckfrage,
-            VorgangState::Zugestellt,
-            VorgangState::Abgelaufen,
-            VorgangState::Zurueckgezogen,
-        ];
         let word = |state| serde_json::to_value(state).unwrap().as_str().unwrap().to_owned();
-        known.extend(vorgang.map(word));
+        known.extend(VorgangState::ALL.map(word));
         // Of commands.
         known.extend(["taken", "done", "refused"].map(str::to_owned));
         let mut read = 0;

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::osci_pins::{check_files, read};
+use super::osci_pins::{check_files, read, unfit_files};
 use super::settings::Span;
 use super::watched;
 use crate::trust::certificate::Certificate;
@@ -80,23 +80,17 @@ fn attribute(written: &str) -> Option<(&str, &str)> {
 
 /// What of the files cannot be used: the key that names each, and its path with what is wrong.
 pub fn unfit(written: &AuthoritySettings, at: &str, config: &Path) -> Vec<(String, String)> {
-    let mut faults = Vec::new();
-    for (key, files) in [("authorities", &written.authorities), ("between", &written.between)] {
-        for (nth, path) in files.iter().enumerate() {
-            let fit = |one: &Certificate| one.is_authority() && Anchors::default().authority(one);
-            let cause = match read(&config.join(path)) {
-                Ok(found) if found.iter().all(fit) => continue,
-                Ok(_) => "is no certificate of an authority; name one that may certify others".to_owned(),
-                Err(cause) => cause,
-            };
-            faults.push((format!("{at}/{key}/{nth}"), format!("{}: {cause}", path.display())));
+    let authority = |path: &Path| {
+        let fit = |one: &Certificate| one.is_authority() && Anchors::default().authority(one);
+        match read(path)?.iter().all(fit) {
+            true => Ok(()),
+            false => Err("is no certificate of an authority; name one that may certify others".to_owned()),
         }
-    }
-    for (nth, path) in written.lists.iter().enumerate() {
-        if let Err(cause) = read_list(&config.join(path)) {
-            faults.push((format!("{at}/lists/{nth}"), format!("{}: {cause}", path.display())));
-        }
-    }
+    };
+    let mut faults = unfit_files(&written.authorities, &format!("{at}/authorities"), config, authority);
+    faults.extend(unfit_files(&written.between, &format!("{at}/between"), config, authority));
+    let list = |path: &Path| read_list(path).map(drop);
+    faults.extend(unfit_files(&written.lists, &format!("{at}/lists"), config, list));
     faults
 }
 
@@ -173,7 +167,7 @@ pub enum Age {
 
 /// How old a list is, by the policy that names it.
 pub fn age(written: &AuthoritySettings, list: &RevocationList, now: Timestamp) -> Age {
-    let until = list.next().checked_add(grace(written)).unwrap_or(Timestamp::MAX);
+    let until = list.holds_until(grace(written));
     match (now > list.next(), now > until) {
         (false, _) => Age::Fresh,
         (true, false) => Age::Late(until),

@@ -29,8 +29,6 @@ const MOST: usize = 64;
 pub const DOCUMENT: usize = 8 << 20;
 /// The protocol id of the intermediary that signed an envelope.
 pub const INTERMEDIARY: &str = "osci.intermediary";
-/// So much of a part is written into the spool at a time.
-const PIECE: usize = 256 << 10;
 
 /// One content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,12 +44,6 @@ pub struct Content {
 }
 
 impl Content {
-    /// Its octets as they are written into the spool.
-    pub fn pieces(&self) -> impl Iterator<Item = Bytes> + use<> {
-        let mut left = self.octets.clone();
-        std::iter::from_fn(move || (!left.is_empty()).then(|| left.split_to(PIECE.min(left.len()))))
-    }
-
     /// Its name and media type as a part of the delivery: the one of this number, from 0, behind the document.
     pub fn labels(&self, at: usize) -> (String, &str) {
         let name = self.name.as_deref().filter(|name| !name.is_empty());
@@ -76,14 +68,16 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// What is kept of the protocol: the id of the delivery, under which certificates it was signed, and when.
+    /// What is kept of the protocol: the id of the delivery, under which certificates it was signed, and when; `envelope` is how the signature of
+    /// its intermediary was judged, where there is one.
     pub fn protocol_ids(
         &self,
         message_id: Option<&str>,
-        intermediary: Option<String>,
+        envelope: Option<&Verified>,
     ) -> impl Iterator<Item = (String, String)> {
         let id = message_id.map(|id| ("osci.message-id", bounded(id)));
-        let intermediary = intermediary.map(|signer| (INTERMEDIARY, signer));
+        let intermediary = envelope.and_then(Verified::fingerprint);
+        let intermediary = intermediary.map(|signer| (INTERMEDIARY, signer.to_owned()));
         let authors = self.signers.iter().map(|signer| ("osci.author", signer.clone()));
         let times = self.times.iter().map(|time| ("osci.signing-time", bounded(time)));
         let all = id.into_iter().chain(intermediary).chain(authors).chain(times);
@@ -121,13 +115,13 @@ pub fn verification(signed: bool, gathered: &Gathered) -> String {
     format!("osci; envelope {envelope}; content {content}")
 }
 
-/// The same as a list: the envelope first, by the signature that was judged where there is one, then the contents.
-pub fn evidence(envelope: Option<Verified>, gathered: &Gathered, now: Timestamp) -> Vec<Verified> {
+/// The same as a list: the envelope first, by the signature that was judged where there is one, then what was gathered of the contents.
+pub fn evidence(envelope: Option<Verified>, contents: Vec<Verified>, now: Timestamp) -> Vec<Verified> {
     let unsigned = || {
         let verdict = "unsigned; taken as the intermediary's policy allows";
         osci_evidence::nobody(vec![osci_evidence::ENVELOPE.to_owned()], verdict, now)
     };
-    std::iter::once(envelope.unwrap_or_else(unsigned)).chain(gathered.verified.iter().cloned()).collect()
+    std::iter::once(envelope.unwrap_or_else(unsigned)).chain(contents).collect()
 }
 
 /// Under which a delivery is known: by its sender and the id of its intermediary, as a hash, because that is foreign text.
@@ -310,9 +304,10 @@ fn walk(
             Item::Closed { .. } => gathered.closed = true,
             Item::Container { reader, container } => {
                 let encrypted = inside.encrypted || reader.is_some();
-                let (Container { items, .. }, signed, judged) = counted(container, terms, gathered);
+                let (Container { items, .. }, judged) = counted(container, terms, gathered);
+                let signed = inside.signed || judged.iter().any(|one| one.counts);
                 let from = gathered.contents.len();
-                walk(items, Inside { signed: inside.signed || signed, encrypted }, terms, gathered)?;
+                walk(items, Inside { signed, encrypted }, terms, gathered)?;
                 let over: Vec<String> = (from..gathered.contents.len()).map(osci_evidence::content).collect();
                 gathered
                     .verified
@@ -345,21 +340,20 @@ fn walk(
     Ok(())
 }
 
-/// The container, whether a signature that counts covers it, and how each of its signatures was judged.
+/// The container, and how each of its signatures was judged.
 fn counted(
     container: Standing<Container>,
     terms: &Terms<'_>,
     gathered: &mut Gathered,
-) -> (Container, bool, Vec<Verified>) {
+) -> (Container, Vec<Verified>) {
     match container {
-        Standing::Unsigned(unproven) => (unproven.accept_unproven(), false, Vec::new()),
+        Standing::Unsigned(unproven) => (unproven.accept_unproven(), Vec::new()),
         Standing::Signed { covered, signers } => {
-            let (mut counts, mut all) = (false, Vec::new());
+            let mut all = Vec::new();
             for signer in signers {
                 let judged = terms.author.pinned.signs(&signer.certificate, terms.now);
                 all.push(osci_evidence::of(Vec::new(), &signer, &judged, terms.now));
                 if judged.is_ok() {
-                    counts = true;
                     let fingerprint = signer.certificate.fingerprint();
                     if !gathered.signers.contains(&fingerprint) {
                         gathered.signers.push(fingerprint);
@@ -367,7 +361,7 @@ fn counted(
                     gathered.times.extend(signer.time);
                 }
             }
-            (covered.into_inner(), counts, all)
+            (covered.into_inner(), all)
         }
     }
 }

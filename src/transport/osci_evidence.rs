@@ -7,6 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::osci::envelope::Signer;
+use super::osci_words::lay_down;
 use super::port::{Spool, SpoolError};
 use crate::envelope::{Part, PartnerRef, SignedUnder, Verified};
 use crate::trust::certificate::Certificate;
@@ -85,17 +86,9 @@ fn base64(certificate: &Certificate) -> String {
     STANDARD.encode(certificate.der())
 }
 
-/// So much of a package is written into the spool at a time.
-const PIECE: usize = 256 << 10;
-
 /// Keeps a package as it was signed: without the encryption on its way, which proves nothing and which our keys of then open.
 pub async fn keep(spool: &dyn Spool, of: &PartnerRef, package: &Bytes) -> Result<Part, SpoolError> {
-    let mut writer = spool.begin(of).await?;
-    let mut left = package.clone();
-    while !left.is_empty() {
-        writer.write(left.split_to(PIECE.min(left.len()))).await?;
-    }
-    writer.finish(RECEIVED, "multipart/related").await
+    lay_down(spool, of, package, (RECEIVED, "multipart/related")).await
 }
 
 /// What the kept octets are called.

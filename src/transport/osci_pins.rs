@@ -18,6 +18,22 @@ pub fn check_files(files: &[PathBuf], at: &str, faults: &mut Vec<(String, String
     }
 }
 
+/// What of files cannot be used, by what a look into each says: the key that names it, and its path with what is wrong.
+pub fn unfit_files(
+    files: &[PathBuf],
+    at: &str,
+    config: &Path,
+    look: impl Fn(&Path) -> Result<(), String>,
+) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (nth, path) in files.iter().enumerate() {
+        if let Err(cause) = look(&config.join(path)) {
+            faults.push((format!("{at}/{nth}"), format!("{}: {cause}", path.display())));
+        }
+    }
+    faults
+}
+
 /// Reads a file with certificates, PEM or DER.
 pub fn read(path: &Path) -> Result<Vec<Certificate>, String> {
     let octets = watched::read(path, "certificate").map_err(|fault| fault.to_string())?;

@@ -1,6 +1,6 @@
-//! Whom the house trusts by OSCI: certificates pinned in files of the configuration, of intermediaries and of partners, and what may be
-//! received of them although it is unsigned, plain or old. Nothing of that is allowed unless it is written.
-//! It never takes trust from a message: a certificate of a message counts where it is one of these, and only in its term.
+//! Whom the house trusts by OSCI: certificates of intermediaries and of partners that are pinned in files of the configuration or that an authority
+//! named there certified for them, and what may be received of them although it is unsigned, plain or old. Nothing of that is allowed unless it is
+//! written. It never takes trust from a message: a certificate of a message counts where it is one of these, and only in its term.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::osci_authority::{self, Age, AuthoritySettings, ByAuthority};
 use super::osci_keys::{LOOK, terms};
-use super::osci_pins::{check_files, read};
+use super::osci_pins::{check_files, read, unfit_files};
 use super::port::Admission;
 use super::port::account::Account;
 use super::port::spot::{AUTHORS, Spot, exact};
@@ -253,20 +253,14 @@ pub enum Pin {
 
 /// What of files with pinned certificates cannot be used: the key that names each, and its path with what is wrong.
 pub fn unfit(files: &[PathBuf], (at, pin): (&str, Pin), config: &Path) -> Vec<(String, String)> {
-    let mut faults = Vec::new();
-    for (nth, path) in files.iter().enumerate() {
-        let fits = |one: &Certificate| match pin {
-            Pin::Signs => one.may_sign(),
-            Pin::Reads => one.may_encrypt(),
-        };
-        let cause = match read(&config.join(path)) {
-            Ok(certificates) if certificates.iter().any(fits) => continue,
-            Ok(_) => "is for another use; name a certificate whose key usage allows this one".to_owned(),
-            Err(cause) => cause,
-        };
-        faults.push((format!("{at}/{nth}"), format!("{}: {cause}", path.display())));
-    }
-    faults
+    let fits = |one: &Certificate| match pin {
+        Pin::Signs => one.may_sign(),
+        Pin::Reads => one.may_encrypt(),
+    };
+    unfit_files(files, at, config, |path| match read(path)?.iter().any(fits) {
+        true => Ok(()),
+        false => Err("is for another use; name a certificate whose key usage allows this one".to_owned()),
+    })
 }
 
 /// The same of an intermediary.
@@ -436,16 +430,21 @@ impl Book {
     /// The list in a file; where it cannot be read the one that it had before, if any, and why.
     fn list(&self, path: &Path) -> Result<RevocationList, (Option<RevocationList>, String)> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = lists.get(path).cloned();
-        let old = |cause| (before.as_ref().map(|(_, list)| list.clone()), cause);
-        let octets = osci_authority::octets(path).map_err(old)?;
-        let hash = Digest::Sha256.of(&octets);
-        if let Some((_, list)) = before.as_ref().filter(|(known, _)| *known == hash) {
-            return Ok(list.clone());
+        let read = osci_authority::octets(path).and_then(|octets| {
+            let hash = Digest::Sha256.of(&octets);
+            let list = match lists.get(path) {
+                Some((known, list)) if *known == hash => list.clone(),
+                _ => RevocationList::read(&octets).map_err(|fault| fault.to_string())?,
+            };
+            Ok((hash, list))
+        });
+        match read {
+            Ok((hash, list)) => {
+                lists.insert(path.to_owned(), (hash, list.clone()));
+                Ok(list)
+            }
+            Err(cause) => Err((lists.get(path).map(|(_, list)| list.clone()), cause)),
         }
-        let list = RevocationList::read(&octets).map_err(|fault| old(fault.to_string()))?;
-        lists.insert(path.to_owned(), (hash, list.clone()));
-        Ok(list)
     }
 
     fn say(&self, unread: &[String]) {

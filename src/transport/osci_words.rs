@@ -1,18 +1,24 @@
-//! What every side of OSCI at work needs: the Ids under which certificates are named, random values, moments as OSCI writes them, and the
-//! octets of a whole message with what is random in them.
+//! What every side of OSCI at work needs: the Ids under which certificates are named, random values, moments as OSCI writes them, the octets
+//! of a whole message with what is random in them, and octets laid down as a part.
 //! It never names a person: Ids are made of roles, hashes and random numbers.
 
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::osci::envelope::Named;
 use super::osci::message::Message;
 use super::osci::write::{self, Beside, Profile, Secrets, WriteFault};
+use super::port::{Spool, SpoolError};
+use crate::envelope::{Part, PartnerRef};
 use crate::trust::certificate::Certificate;
 use crate::trust::sign::Signer;
+
+/// So much of a part is written into the spool at a time.
+const PIECE: usize = 256 << 10;
 
 /// Whose certificate it is, as the names of elements and the Ids of the libraries have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +102,26 @@ pub fn octets(
         Some(reader) => write::encrypt(&plain, reader, &secrets(profile)?, &boundary()?, profile),
         None => Ok(plain),
     }
+}
+
+/// Octets as they are written into the spool.
+pub fn pieces(octets: &Bytes) -> impl Iterator<Item = Bytes> + use<> {
+    let mut left = octets.clone();
+    std::iter::from_fn(move || (!left.is_empty()).then(|| left.split_to(PIECE.min(left.len()))))
+}
+
+/// Writes octets where parts lie, under this name and media type.
+pub async fn lay_down(
+    spool: &dyn Spool,
+    of: &PartnerRef,
+    octets: &Bytes,
+    (name, media_type): (&str, &str),
+) -> Result<Part, SpoolError> {
+    let mut writer = spool.begin(of).await?;
+    for piece in pieces(octets) {
+        writer.write(piece).await?;
+    }
+    writer.finish(name, media_type).await
 }
 
 /// A moment as OSCI writes it, to the second.

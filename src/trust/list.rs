@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::pem::{PemObject, SectionKind};
 use thiserror::Error;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
@@ -72,6 +72,11 @@ impl RevocationList {
     /// When the next one is due at the latest.
     pub fn next(&self) -> Timestamp {
         self.0.next
+    }
+
+    /// Until when it holds, with so much grace after the time at which the next one was due.
+    pub fn holds_until(&self, grace: SignedDuration) -> Timestamp {
+        self.0.next.checked_add(grace).unwrap_or(Timestamp::MAX)
     }
 
     /// SHA-256 of its octets in DER, lower-case hexadecimal.

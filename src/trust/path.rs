@@ -168,9 +168,7 @@ impl Anchors {
             Revocation::Ignored => return self.path(certificate, time, None),
             Revocation::Listed { grace } => grace,
         };
-        let holds = |list: &&RevocationList| {
-            list.made() <= time && list.next().checked_add(grace).is_ok_and(|end| time <= end)
-        };
+        let holds = |list: &&RevocationList| list.made() <= time && time <= list.holds_until(grace);
         let held: Vec<&RevocationList> = self.lists.iter().filter(holds).collect();
         match self.path(certificate, time, Some(&held)) {
             // Of an issuer whose list is too old it is said that it is, and not that there is none; what it names is revoked all the same.
@@ -243,7 +241,6 @@ fn untrusted(error: webpki::Error) -> Untrusted {
         webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => Untrusted::OutOfTerm,
         webpki::Error::CertRevoked => Untrusted::Revoked,
         webpki::Error::UnknownRevocationStatus => Untrusted::StatusUnknown,
-        webpki::Error::CrlExpired { .. } => Untrusted::ListTooOld,
         webpki::Error::UnknownIssuer => Untrusted::Unknown,
         webpki::Error::CaUsedAsEndEntity
         | webpki::Error::UnsupportedCertVersion

@@ -167,7 +167,7 @@ pub async fn spoken_against(tx: &Tx<'_>, (by, back): By<'_>, speaks: Speaks, mon
     if outcome == Anew::Runs {
         return one(tx, (by, back), month).await;
     }
-    if back.is_noted(outcome, speaks) {
+    if speaks.is_noted(outcome) {
         let (key, vorgang) = (vec![&SPOKEN_AGAINST[..]], vec![&back.vorgang[..]]);
         run(tx, sql!("trace_add"), &[&key, &vorgang]).await?;
     }

@@ -22,25 +22,22 @@ pub(crate) use sql;
 /// What the library says of a word that is no state: no word of it is told.
 type NoState = Box<dyn std::error::Error + Sync + Send>;
 
-impl<'a> FromSql<'a> for RowState {
-    fn from_sql(of: &Type, raw: &'a [u8]) -> Result<RowState, NoState> {
-        RowState::from_stored(<&str>::from_sql(of, raw)?).ok_or_else(|| "no state".into())
-    }
+/// How the states of a kind are read: as their words.
+macro_rules! words {
+    ($($state:ty),+) => {$(
+        impl<'a> FromSql<'a> for $state {
+            fn from_sql(of: &Type, raw: &'a [u8]) -> Result<$state, NoState> {
+                <$state>::from_stored(<&str>::from_sql(of, raw)?).ok_or_else(|| "no state".into())
+            }
 
-    fn accepts(of: &Type) -> bool {
-        <&str as FromSql>::accepts(of)
-    }
+            fn accepts(of: &Type) -> bool {
+                <&str as FromSql>::accepts(of)
+            }
+        }
+    )+};
 }
 
-impl<'a> FromSql<'a> for FollowState {
-    fn from_sql(of: &Type, raw: &'a [u8]) -> Result<FollowState, NoState> {
-        FollowState::from_stored(<&str>::from_sql(of, raw)?).ok_or_else(|| "no state".into())
-    }
-
-    fn accepts(of: &Type) -> bool {
-        <&str as FromSql>::accepts(of)
-    }
-}
+words!(RowState, FollowState);
 
 /// Whether a transaction is worth doing again.
 pub fn is_race(error: &StoreError, attempt: u32) -> bool {

@@ -376,11 +376,10 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
     };
     let body = kept.then_some(&envelope.body[..]);
     let sealed = Fresh::seal(Owner::new("inbox", envelope.head.id), head.as_deref(), body, Some(&note))?;
-    let laid = || envelope.parts.iter().chain(&envelope.evidence.received);
-    let claims = if kept { open_claims(&mandant, laid())? } else { Vec::new() };
+    let claims = if kept { open_claims(&mandant, envelope.laid())? } else { Vec::new() };
     let effects = &entry.effects;
     let sent = effects.sends.iter().flat_map(|send| &send.parts);
-    let held = laid().chain(sent).map(|part| part.claim.hold.clone()).collect();
+    let held = envelope.laid().chain(sent).map(|part| part.claim.hold.clone()).collect();
     let mut mirror = Vec::with_capacity(effects.mirror.len());
     for change in &effects.mirror {
         mirror.push(match change {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use uuid::Uuid;
+
 use crate::effects::Vorgang;
 use crate::seal::index::Tag;
+use crate::store::lane::Anew;
 use crate::store::sealing::prepare::{MirrorWork, Work};
 
 /// How long what is said under a key speaks against an answer that cannot be taken back, because something of it may have left.
@@ -13,6 +16,17 @@ pub enum Speaks {
     While,
     /// From now on: what the answer rests on is not there any more as it was, and nobody who looks later sees that.
     FromNow,
+}
+
+impl Speaks {
+    /// Whether it is noted with an answer that it cannot take back, by what would become of that.
+    pub fn is_noted(self, anew: Anew) -> bool {
+        match anew {
+            Anew::Runs => false,
+            Anew::Busy | Anew::Gone => true,
+            Anew::Left => self == Speaks::FromNow,
+        }
+    }
 }
 
 impl Work {
@@ -34,7 +48,7 @@ impl Work {
 
 impl MirrorWork {
     /// The record of which this says something else than before, or that it goes.
-    pub fn changes(&self) -> Option<uuid::Uuid> {
+    pub fn changes(&self) -> Option<Uuid> {
         match self {
             MirrorWork::Put { as_before: true, .. } => None,
             MirrorWork::Put { id, .. } | MirrorWork::Remove { id, .. } => Some(*id),

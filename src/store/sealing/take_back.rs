@@ -7,9 +7,8 @@ use uuid::Uuid;
 use crate::effects::{TakeBack, Then, Vorgang};
 use crate::seal::index::{TAG_LEN, Tag};
 use crate::store::decide::{self, Owed};
-use crate::store::lane::{Anew, Unsent};
+use crate::store::lane::Unsent;
 use crate::store::sealing::keys::Keys;
-use crate::store::sealing::speaks::Speaks;
 
 /// The trace that a Negativauskunft is given when something speaks against it under a key that it rests on while somebody has it in hand, nobody can
 /// decide it anew, or something of it may have left: no key of a child or an office is made of it. It goes when the request runs again.
@@ -58,15 +57,6 @@ impl TakeBackWork {
     /// An answer that lay here.
     pub fn unsent(unsent: Unsent) -> TakeBackWork {
         TakeBackWork::anew(unsent.cause, unsent.vorgang, unsent.beside)
-    }
-
-    /// Whether what speaks against it, and cannot take it back, is noted with it.
-    pub fn is_noted(&self, anew: Anew, speaks: Speaks) -> bool {
-        match anew {
-            Anew::Runs => false,
-            Anew::Busy | Anew::Gone => true,
-            Anew::Left => speaks == Speaks::FromNow,
-        }
     }
 
     /// A row of the request, by its type.

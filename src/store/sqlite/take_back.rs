@@ -149,7 +149,7 @@ pub fn spoken_against(
     if anew == Anew::Runs {
         return one(scene, by, back);
     }
-    if back.is_noted(anew, speaks) {
+    if speaks.is_noted(anew) {
         scene.run(sql!("trace_add"), params![SPOKEN_AGAINST, back.vorgang])?;
     }
     Ok(false)

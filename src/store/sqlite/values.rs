@@ -16,29 +16,24 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
-impl FromSql for RowState {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<RowState> {
-        RowState::from_stored(value.as_str()?).ok_or(FromSqlError::InvalidType)
-    }
+/// How the states of a kind stand in rows: as their words.
+macro_rules! words {
+    ($($state:ty),+) => {$(
+        impl FromSql for $state {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<$state> {
+                <$state>::from_stored(value.as_str()?).ok_or(FromSqlError::InvalidType)
+            }
+        }
+
+        impl ToSql for $state {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.as_str().into())
+            }
+        }
+    )+};
 }
 
-impl ToSql for RowState {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
-    }
-}
-
-impl FromSql for FollowState {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<FollowState> {
-        FollowState::from_stored(value.as_str()?).ok_or(FromSqlError::InvalidType)
-    }
-}
-
-impl ToSql for FollowState {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
-    }
-}
+words!(RowState, FollowState);
 
 /// An id from its octets.
 pub fn uuid(octets: Vec<u8>) -> rusqlite::Result<Uuid> {

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use ipnet::IpNet;
@@ -12,11 +13,12 @@ use uuid::Uuid;
 
 use super::admit::{Caller, admit, why_not};
 use super::openapi::Described;
+use super::places::share_of;
 use super::problem::Problem;
 use super::server::Peer;
 use super::shares::{Full, Place, Shares};
 use super::uploads::Uploads;
-use super::{Settings, origin};
+use super::{Settings, body, origin};
 use crate::envelope::{Envelope, Evidence, Head, PartnerRef};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::permits::Permits;
@@ -139,6 +141,15 @@ impl Door {
         match self.origin(peer, headers) {
             client if client == peer.address.ip().to_canonical() => peer.address.to_string(),
             client => format!("{client} via {}", peer.address),
+        }
+    }
+
+    /// Reads on a little after a refusal; of whoever has not logged in only so much at once.
+    pub async fn drain(&self, peer: &Peer, headers: &HeaderMap, body: Body) {
+        let origin = || share_of(self.origin(peer, headers));
+        let heard = (!peer.place.is_a_partners()).then(|| self.shares.take_stranger(origin()));
+        if !matches!(heard, Some(None)) {
+            body::drain(body).await;
         }
     }
 

@@ -64,11 +64,7 @@ async fn handle(
                 door.note_stranger(id, &peer, &head.method, head.uri.path(), &head.headers, body).await;
             } else if let Some(body) = body {
                 // The same for whoever asks for what is not there, until it has logged in.
-                let origin = || share_of(door.origin(&peer, &head.headers));
-                let heard = (!peer.place.is_a_partners()).then(|| door.shares.take_stranger(origin()));
-                if !matches!(heard, Some(None)) {
-                    body::drain(body).await;
-                }
+                door.drain(&peer, &head.headers, body).await;
             }
             problem.response(id)
         }

@@ -262,10 +262,15 @@ impl<'t> Envelope<'t> {
     }
 }
 
-/// The scheme of a signature as it is called: what stands behind the `#` of its address.
+/// The scheme of a signature as it is called.
 pub fn scheme_of(signature: Element<'_>) -> Option<String> {
     let (address, _) = signature::outline(signature);
-    address.map(|address| address.rsplit('#').next().unwrap_or(address).to_owned())
+    address.map(scheme_name)
+}
+
+/// What a scheme is called: what stands behind the `#` of its address.
+pub fn scheme_name(address: &str) -> String {
+    address.rsplit('#').next().unwrap_or(address).to_owned()
 }
 
 /// Reads a signature of OSCI, which knows one canonical form only.

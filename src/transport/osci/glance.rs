@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::content::{self, Item};
-use super::envelope::{Envelope, EnvelopeFault, Standing};
+use super::envelope::{Envelope, EnvelopeFault, Standing, scheme_name};
 use super::fault;
 use super::kind::SOAP;
 use super::open::{self, OpenFault, Opened, Rules};
@@ -282,10 +282,7 @@ impl SeenSignature {
                 SignatureKind::Content => "content",
             },
             by: report.certificate.as_ref().map(|certificate| certificate.subject().to_owned()),
-            algorithm: report
-                .algorithm
-                .as_ref()
-                .map(|name| name.rsplit('#').next().unwrap_or_default().to_owned()),
+            algorithm: report.algorithm.as_deref().map(scheme_name),
             references: report.references,
             valid,
             trusted: valid && trusted.is_ok(),

@@ -15,7 +15,7 @@ use super::link::{Came, Heard, House, Link, Material, Say};
 use super::settings::Settings;
 use super::trouble::Trouble;
 use crate::clock::Tick;
-use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, Part, PartnerRef, Verdict, Verified};
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, PartnerRef, Verdict};
 use crate::mime::media::handed_on;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::parts::{Failing, Turn};
@@ -26,7 +26,8 @@ use crate::transport::osci::kind::Kind;
 use crate::transport::osci::order::{Order, ProcessCard, Selection};
 use crate::transport::osci_contents::{Content, DOCUMENT, evidence, too_large, transport_id, verification};
 use crate::transport::osci_evidence::{self, bounded};
-use crate::transport::port::{BuildError, Busy, Place, Source, SourceError, SpoolError, Stop, Surroundings};
+use crate::transport::osci_words::lay_down;
+use crate::transport::port::{BuildError, Busy, Place, Source, SourceError, Stop, Surroundings};
 use crate::transport::settings;
 
 /// The pause after the first failure, and the longest one where the connection looks more often.
@@ -197,19 +198,18 @@ impl Keeper {
     ) -> Result<bool, Halt> {
         let id = &card.message_id;
         let order = Order { selection: Some(Selection::MessageIds(vec![id.clone()])), ..Order::default() };
-        let (order, mut raw) = (Say::bare(Kind::FetchDelivery, order), None);
         let fetched = tokio::select! {
-            fetched = self.link.say_keeping(dialog, order, with, &mut raw) => fetched,
+            fetched = self.link.say_keeping(dialog, Say::bare(Kind::FetchDelivery, order), with) => fetched,
             () = stop.cancelled() => return Err(Halt::Stopped),
         };
         let heard = match fetched {
             Ok(heard) => heard,
             // Somebody else took it, or it went.
-            Err(trouble) if trouble.code() == Some(9803) => return Ok(true),
-            Err(trouble @ (Trouble::Unreached(_) | Trouble::Unwritable(_) | Trouble::Spool(_))) => {
+            Err((trouble, _)) if trouble.code() == Some(9803) => return Ok(true),
+            Err((trouble @ (Trouble::Unreached(_) | Trouble::Unwritable(_) | Trouble::Spool(_)), _)) => {
                 return Err(trouble.into());
             }
-            Err(trouble) => {
+            Err((trouble, raw)) => {
                 let goes_on = matches!(trouble, Trouble::Refused(_)) && dialog.is_open();
                 let cause = trouble.to_string();
                 self.not_taken((card, with.own), (&cause, trouble.turn()));
@@ -268,14 +268,14 @@ impl Keeper {
         let verification = verification(signer.is_some(), &gathered);
         let of = PartnerRef { id: partner, how: How::Certificate };
         let now = self.around.clock.now();
-        let under = signer.as_ref().and_then(Verified::fingerprint).map(str::to_owned);
-        let protocol_ids = gathered.protocol_ids(Some(&card.message_id), under).collect();
-        let verified = evidence(signer, &gathered, now);
+        let protocol_ids = gathered.protocol_ids(Some(&card.message_id), signer.as_ref()).collect();
+        let verified = evidence(signer, gathered.verified, now);
         let mut contents = gathered.contents.into_iter();
         let document = contents.next();
         let mut parts = Vec::new();
         for (at, part) in contents.enumerate() {
-            match self.lay_down(&part, at, &of).await {
+            let (name, media_type) = part.labels(at);
+            match lay_down(&*self.around.spool, &of, &part.octets, (&name, media_type)).await {
                 Ok(part) => parts.push(part),
                 // Whether it is this one's or the disk's trouble nobody knows: the others are tried all the same.
                 Err(fault) => return Ok(Err((fault.to_string(), Turn::Ours))),
@@ -371,15 +371,6 @@ impl Keeper {
                 "an answer that does not count is not kept now"
             ),
         }
-    }
-
-    async fn lay_down(&self, part: &Content, at: usize, of: &PartnerRef) -> Result<Part, SpoolError> {
-        let mut writer = self.around.spool.begin(of).await?;
-        for piece in part.pieces() {
-            writer.write(piece).await?;
-        }
-        let (name, media_type) = part.labels(at);
-        writer.finish(&name, media_type).await
     }
 
     fn failed(&self) -> MutexGuard<'_, HashMap<String, Failed>> {

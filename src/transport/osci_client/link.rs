@@ -215,38 +215,43 @@ impl Link {
 
     /// Gives an order and hears its answer. After an error that is no refusal nothing more can be said in the dialog.
     pub async fn say(&self, dialog: &mut Dialog, say: Say, with: &Material) -> Result<Heard, Trouble> {
-        self.say_keeping(dialog, say, with, &mut None).await
+        self.say_keeping(dialog, say, with).await.map_err(|(trouble, _)| trouble)
     }
 
-    /// The same; of an answer that does not count the octets are left in `raw`, as they came.
+    /// The same; with the trouble of an answer that does not count come its octets, as they came.
     pub async fn say_keeping(
         &self,
         dialog: &mut Dialog,
         say: Say,
         with: &Material,
-        raw: &mut Option<Bytes>,
-    ) -> Result<Heard, Trouble> {
-        let outcome = self.exchange(dialog, say, with, raw).await;
-        if !matches!(outcome, Err(Trouble::Unreadable(_))) {
-            *raw = None;
-        }
-        if !matches!(outcome, Ok(_) | Err(Trouble::Refused(_))) {
+    ) -> Result<Heard, (Trouble, Option<Bytes>)> {
+        let (kind, now) = (say.kind, self.now());
+        let outcome = match self.ask(dialog, say, (with, now)).await {
+            Ok((answer, sealed)) => {
+                let heard = self.hear(dialog, &answer, (kind, sealed), (with, now)).await;
+                heard.map_err(|trouble| {
+                    let raw = matches!(trouble, Trouble::Unreadable(_)).then_some(answer);
+                    (trouble, raw)
+                })
+            }
+            Err(trouble) => Err((trouble, None)),
+        };
+        if !matches!(outcome, Ok(_) | Err((Trouble::Refused(_), _))) {
             dialog.drop_it();
         }
         outcome
     }
 
-    async fn exchange(
+    /// Sends an order; the octets of its answer, and whether it was encrypted itself.
+    async fn ask(
         &self,
         dialog: &mut Dialog,
         say: Say,
-        with: &Material,
-        raw: &mut Option<Bytes>,
-    ) -> Result<Heard, Trouble> {
+        (with, now): (&Material, Timestamp),
+    ) -> Result<(Bytes, bool), Trouble> {
         let unwritable = |cause: String| Trouble::Unwritable(cause);
         let control = dialog.ask(say.kind, challenge()?).map_err(|fault| unwritable(fault.to_string()))?;
-        let kind = say.kind;
-        let (material, now) = (with.clone(), self.now());
+        let material = with.clone();
         let writing = tokio::task::spawn_blocking(move || written(say, control, &material, now));
         let (body, sealed) = writing.await.map_err(|_| unwritable("it was not written".to_owned()))??;
         if body.len() as u64 > self.settings.most() {
@@ -255,8 +260,18 @@ impl Link {
         let timeout = self.settings.timeout.0;
         let answer = tokio::time::timeout(timeout, self.post(body)).await;
         let answer = answer.unwrap_or(Err(Trouble::Lost("no answer in time")))?;
-        *raw = Some(answer.clone());
-        let (material, most) = (with.clone(), self.settings.most());
+        Ok((answer, sealed))
+    }
+
+    /// What an answer says, as far as it counts.
+    async fn hear(
+        &self,
+        dialog: &mut Dialog,
+        answer: &Bytes,
+        (kind, sealed): (Kind, bool),
+        (with, now): (&Material, Timestamp),
+    ) -> Result<Heard, Trouble> {
+        let (answer, material, most) = (answer.clone(), with.clone(), self.settings.most());
         let reading =
             tokio::task::spawn_blocking(move || read(&answer, kind, sealed, &material, (most, now)));
         let read = reading.await.map_err(|_| Trouble::Lost("the answer was not read"))??;

@@ -17,6 +17,7 @@ use crate::transport::ids::{by_key, sha256_hex};
 use crate::transport::osci::kind::Kind;
 use crate::transport::osci_contents::{Apart, Content, DOCUMENT, INTERMEDIARY, too_large, transport_id};
 use crate::transport::osci_evidence;
+use crate::transport::osci_words::pieces;
 use crate::transport::port::Busy;
 
 /// What is answered.
@@ -48,8 +49,12 @@ impl Recipient {
         let bound = self.door.around.doors.bound(&self.binding);
         let partner = PartnerRef { id: judged.partner.clone(), how: How::Certificate };
         let Some((document, parts)) = judged.contents.split_first() else {
-            let (apart, octets) = judged.apart.clone().unwrap_or((Apart::Empty, Bytes::new()));
-            let kept = if octets.len() <= DOCUMENT { octets } else { Bytes::new() };
+            let apart = judged.apart.unwrap_or(Apart::Empty);
+            // What our key fits and does not open is kept as it came, so that a person can open it later.
+            let kept = match apart {
+                Apart::Undecryptable if judged.package.len() <= DOCUMENT => judged.package.clone(),
+                _ => Bytes::new(),
+            };
             let received = self.keep(judged, &partner).await?;
             let envelope = self.envelope(judged, came, (kept, None, Vec::new(), received), partner);
             return Ok(self.answered(judged, self.handed(envelope, Some(apart), until_done).await));
@@ -80,7 +85,7 @@ impl Recipient {
     ) -> Result<Part, Problem> {
         let busy = || Problem::Busy(crate::transport::http::room::AGAIN);
         let mut writer = self.door.around.spool.begin(partner).await.map_err(not_stored)?;
-        for piece in part.pieces() {
+        for piece in pieces(&part.octets) {
             upload.more(piece.len()).map_err(|full| match full {
                 Full::Never => Problem::TooLarge,
                 Full::All | Full::Partner => busy(),

@@ -74,8 +74,8 @@ pub struct Judged {
     pub message_id: Option<String>,
     /// Its contents, the document first; empty where it is set apart.
     pub contents: Vec<Content>,
-    /// Why it is set apart, and what is kept of it.
-    pub apart: Option<(Apart, Bytes)>,
+    /// Why it is set apart.
+    pub apart: Option<Apart>,
     /// The package as it was signed.
     pub package: Bytes,
     /// What was verified.
@@ -207,11 +207,6 @@ impl<'a> Judge<'a> {
         signer: Option<Verified>,
     ) -> Result<Judged, Refused> {
         let Found { author, gathered, apart } = found;
-        // What our key fits and does not open is kept as it came, so that a person can open it later.
-        let apart = apart.map(|apart| match apart {
-            Apart::Undecryptable => (apart, package.clone()),
-            Apart::ForOthers | Apart::Empty => (apart, Bytes::new()),
-        });
         let card = message.order.cards.first();
         // An empty one is none: else all of them were one.
         let message_id = card.map(|card| card.message_id.clone()).filter(|id| !id.is_empty());
@@ -224,10 +219,9 @@ impl<'a> Judge<'a> {
             });
         }
         let mut protocol_ids = vec![("osci.order".to_owned(), message.kind.name().to_owned())];
-        let intermediary = signer.as_ref().and_then(Verified::fingerprint).map(str::to_owned);
-        protocol_ids.extend(gathered.protocol_ids(message_id.as_deref(), intermediary));
+        protocol_ids.extend(gathered.protocol_ids(message_id.as_deref(), signer.as_ref()));
         let verification = verification(signer.is_some(), &gathered);
-        let verified = evidence(signer, &gathered, self.0.now);
+        let verified = evidence(signer, gathered.verified, self.0.now);
         Ok(Judged {
             exchange,
             partner: author.partner.clone(),

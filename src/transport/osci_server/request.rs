@@ -56,12 +56,7 @@ async fn handle(
     };
     let answered = match problem {
         Some(problem) => {
-            // Anybody may send here: of one address only so much is read on at once.
-            let origin = share_of(recipient.door.origin(&peer, &head.headers));
-            let heard = recipient.door.shares.take_stranger(origin);
-            if heard.is_some() {
-                body::drain(body).await;
-            }
+            recipient.door.drain(&peer, &head.headers, body).await;
             Err(problem)
         }
         None => recipient.answer(id, &peer, &head.headers, body).await,

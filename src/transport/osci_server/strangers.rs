@@ -120,8 +120,7 @@ impl Strangers {
             let slowest =
                 uploads.slowest(|_| 1, |of| of == origin, (self.most / CROWD) as u64).ok_or(Crowded)?;
             slowest.cut.cancel();
-            let number = slowest.number;
-            uploads.all.remove(&number);
+            uploads.all.remove(&slowest.number);
         }
         uploads.next += 1;
         let upload = Arc::new(Upload {

@@ -63,7 +63,7 @@ async fn handle(
         _ => Some(Problem::Method("POST")),
     };
     if let Some(problem) = problem {
-        server.drain(&peer, &head.headers, body).await;
+        server.door.drain(&peer, &head.headers, body).await;
         return problem.response(id);
     }
     let mut call = Call { said: Said::default(), multipart: false };
@@ -119,7 +119,7 @@ impl Server {
         let binding = match head(headers) {
             Ok(binding) => binding,
             Err(no) => {
-                self.drain(peer, headers, body).await;
+                self.door.drain(peer, headers, body).await;
                 return Err(no);
             }
         };
@@ -315,15 +315,6 @@ impl Server {
                 Some(rest) => left = rest,
                 None => return,
             }
-        }
-    }
-
-    /// Reads on a little after a refusal; of whoever has not logged in only so much at once.
-    async fn drain(&self, peer: &Peer, headers: &HeaderMap, body: Body) {
-        let origin = || share_of(self.door.origin(peer, headers));
-        let heard = (!peer.place.is_a_partners()).then(|| self.door.shares.take_stranger(origin()));
-        if !matches!(heard, Some(None)) {
-            body::drain(body).await;
         }
     }
 

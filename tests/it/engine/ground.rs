@@ -4,7 +4,6 @@
 use std::sync::atomic::Ordering;
 
 use drehscheibe::cli::sample::{Wish, eintragung, korrektur, loeschung};
-use drehscheibe::cli::sample_antrag::{Antrag, json as antrag_json};
 use drehscheibe::effects::Stored;
 use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::engine::ports::Ports;
@@ -17,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::lain::{art, reported};
 use super::taken_back::{CHILD, Played, Ways, found, says};
 use crate::support::until;
 
@@ -149,9 +149,7 @@ async fn happens(played: &mut Played, what: Happens) {
             let verdict = played.world.take(&first, eintragung(&first)).await;
             assert!(verdict.again, "{verdict:?}");
         }
-        Happens::CountedAlike => {
-            played.world.house.said(json!({ "was": "meldung", "anzahl": 2, "letzteUUID": last }), None).await;
-        }
+        Happens::CountedAlike => reported(played).await,
         Happens::AnotherChild => {
             let message = played.world.house.fresh();
             let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(40) };
@@ -309,14 +307,8 @@ async fn whatever_holds_it_what_leaves_is_what_would_be_decided_now() {
                         ports.lying(&reader, None, 10).await.unwrap().unwrap().first().map(|one| one.id)
                     };
                     let row = found("it lies there", there).await;
-                    match ports.fetch(&reader, row, Asking { receipt: None, key: None }).await.unwrap() {
-                        Fetch::Handed(handed) => {
-                            let body: serde_json::Value =
-                                serde_json::from_slice(&handed.envelope.body).unwrap();
-                            vec![body["art"].as_str().unwrap().to_owned()]
-                        }
-                        other => panic!("{other:?}"),
-                    }
+                    let asking = Asking { receipt: None, key: None };
+                    vec![art(ports.fetch(&reader, row, asking).await.unwrap())]
                 }
                 Holds::Down => {
                     played.down.store(false, Ordering::SeqCst);
@@ -350,8 +342,7 @@ async fn what_other_files_or_another_day_would_decide_is_decided_anew() {
         let evening: Timestamp = "2026-11-21T22:50:00Z".parse().unwrap();
         assert!(played.world.house.clock.now() < evening);
         played.world.house.clock.move_to(evening);
-        let last = played.world.last;
-        played.world.house.said(json!({ "was": "meldung", "anzahl": 2, "letzteUUID": last }), None).await;
+        reported(&mut played).await;
         let (id, before) = held(&mut played).await;
         if files {
             let core = played.world.house.engine.as_ref().unwrap().core.clone();
@@ -441,34 +432,16 @@ async fn what_may_have_left_is_not_repeated_once_its_ground_has_ended() {
     .enumerate()
     {
         let mut played = Played::new(140_000_000 + number as u64 * 1_000_000).await;
-        let number = played.world.house.fresh();
-        let antrag = Antrag { zweck: Some("99107023017000"), ..Antrag::new(CHILD, number) };
-        played.refuses.store(true, Ordering::SeqCst);
-        let house = &mut played.world.house;
-        let body = antrag_json(&antrag, house.clock.now());
-        let request =
-            house.envelope("http /v1/nachweise", "wohngeld-online", &format!("n-{number}"), body, None);
-        let id = request.head.id;
-        let verdict = house.deliver(request).await;
-        assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
-        played.later(61);
-        let store = played.world.house.store.clone();
-        let held = async || match store.list_parked_sends(&Scope::Operator, 10).await.unwrap().as_slice() {
-            [held] => Some(held.clone()),
-            _ => None,
-        };
-        let row = found("one waits for a person", held).await;
+        let (id, row) = played.refused_when_read().await;
         happens(&mut played, what).await;
         assert_eq!(played.world.letters().await[&id], Fall::A, "it may have been issued");
-        played.refuses.store(false, Ordering::SeqCst);
-        let now = played.world.house.clock.now();
-        assert!(store.replay(row.id, "os:rita", "Probe", now).await.unwrap());
-        played.world.house.engine.as_ref().unwrap().core.outbox.notify_one();
-        let taken = || played.other.seen.lock().unwrap().taken.iter().any(|one| one.head.id == row.id);
+        played.replayed(row).await;
+        let taken = || played.other.seen.lock().unwrap().taken.iter().any(|one| one.head.id == row);
         match repeated {
             true => until("it is repeated", 60, taken).await,
             false => {
-                let why = async || held().await?.cause.filter(|cause| cause.contains("rests"));
+                let why =
+                    async || played.waits_for_person().await?.cause.filter(|cause| cause.contains("rests"));
                 found("a person is told why", why).await;
                 assert!(!taken(), "{what:?}");
             }

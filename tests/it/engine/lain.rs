@@ -5,7 +5,6 @@
 use std::sync::atomic::Ordering;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
-use drehscheibe::cli::sample_antrag::{Antrag, json as antrag_json};
 use drehscheibe::effects::{Outgoing, Vorgang, VorgangChange, VorgangState};
 use drehscheibe::engine::ports::Ports;
 use drehscheibe::envelope::{Envelope, How, Inbound, PartnerRef, Stand};
@@ -49,7 +48,7 @@ async fn heard(played: &mut Played, request: &Envelope) -> (Stand, Stand) {
 }
 
 /// The office says again how many records there are, as of now.
-async fn reported(played: &mut Played) {
+pub(super) async fn reported(played: &mut Played) {
     let last = played.world.last;
     played.world.house.said(json!({ "was": "meldung", "anzahl": 2, "letzteUUID": last }), None).await;
 }
@@ -65,6 +64,17 @@ async fn spoken_against(played: &mut Played, entered: bool) {
     assert_eq!(verdict.state == Inbound::Accepted, entered, "{:?}", verdict.codes);
     if entered {
         until("the office has the task", 60, || says(&played.office, "art") == ["auskunft-pruefen"]).await;
+    }
+}
+
+/// What a reader got is.
+pub(super) fn art(fetched: Fetch) -> String {
+    match fetched {
+        Fetch::Handed(handed) => {
+            let body: serde_json::Value = serde_json::from_slice(&handed.envelope.body).unwrap();
+            body["art"].as_str().unwrap().to_owned()
+        }
+        other => panic!("{other:?}"),
     }
 }
 
@@ -185,13 +195,6 @@ async fn whoever_comes_to_a_mailbox_gets_the_registers_answer_of_then() {
     let only = async || match lying().await.as_slice() {
         [one] => Some(one.id),
         _ => None,
-    };
-    let art = |fetched: Fetch| match fetched {
-        Fetch::Handed(handed) => {
-            let body: serde_json::Value = serde_json::from_slice(&handed.envelope.body).unwrap();
-            body["art"].as_str().unwrap().to_owned()
-        }
-        other => panic!("{other:?}"),
     };
     let (request, _) = asked(&mut played).await;
     played.later(61);
@@ -314,38 +317,18 @@ async fn an_answer_that_is_not_held_leaves_as_it_was_decided() {
 async fn a_proof_that_was_refused_after_it_was_read_was_issued() {
     for (number, entered) in [(82_000_000, true), (96_000_000, false)] {
         let mut played = Played::new(number).await;
-        played.refuses.store(true, Ordering::SeqCst);
-        let number = played.world.house.fresh();
-        let antrag = Antrag { zweck: Some("99107023017000"), ..Antrag::new(CHILD, number) };
-        let house = &mut played.world.house;
-        let body = antrag_json(&antrag, house.clock.now());
-        let request =
-            house.envelope("http /v1/nachweise", "wohngeld-online", &format!("n-{number}"), body, None);
-        let id = request.head.id;
-        let verdict = house.deliver(request).await;
-        assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
-        assert_eq!(played.world.letters().await[&id], Fall::A);
-        played.later(61);
-        let store = played.world.house.store.clone();
-        let held = async || match store.list_parked_sends(&Scope::Operator, 10).await.unwrap().as_slice() {
-            [held] => Some(held.clone()),
-            _ => None,
-        };
-        let row = found("one waits for a person", held).await;
+        let (id, row) = played.refused_when_read().await;
         spoken_against(&mut played, entered).await;
         assert_eq!(played.world.letters().await[&id], Fall::A, "it was issued");
         let why = if entered { "denies" } else { "is open here" };
         // Whoever replays it now is told why not: nothing leaves again, though the application would take it.
-        played.refuses.store(false, Ordering::SeqCst);
-        let now = played.world.house.clock.now();
-        assert!(store.replay(row.id, "os:rita", "Probe", now).await.unwrap());
-        played.world.house.engine.as_ref().unwrap().core.outbox.notify_one();
-        let says_why = async || held().await?.cause.filter(|cause| cause.contains(why));
+        played.replayed(row).await;
+        let says_why = async || played.waits_for_person().await?.cause.filter(|cause| cause.contains(why));
         found(why, says_why).await;
         {
             let seen = played.other.seen.lock().unwrap();
-            assert_eq!(seen.attempts[&row.id], 1);
-            assert!(seen.taken.iter().all(|one| one.head.id != row.id));
+            assert_eq!(seen.attempts[&row], 1);
+            assert!(seen.taken.iter().all(|one| one.head.id != row));
         }
         played.world.house.stop().await;
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
+use drehscheibe::cli::sample_antrag::{Antrag, json as antrag_json};
 use drehscheibe::effects::{Vorgang, Way, stand};
 use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::points::{Point, Points};
@@ -14,7 +15,7 @@ use drehscheibe::message::Message;
 use drehscheibe::pipeline::step::{Bench, Flow, Step, Trouble};
 use drehscheibe::plan::{Plan, PlanSet, Planned};
 use drehscheibe::register::entscheidung::Fall;
-use drehscheibe::store::contract::{Filter, Pause, Scope, View};
+use drehscheibe::store::contract::{Filter, ListedSend, Pause, Scope, View};
 use drehscheibe::transport::port::{Destination, Destinations};
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -203,6 +204,41 @@ impl Played {
             shown.sends.iter().any(|send| send.destination == to).then_some(())
         };
         found(&format!("it is on the way to {to}"), is_on).await;
+    }
+
+    /// Another application asks for a proof and refuses it after it has read it: the request, and the row of its answer, which waits for a person.
+    pub(super) async fn refused_when_read(&mut self) -> (Uuid, Uuid) {
+        self.refuses.store(true, Ordering::SeqCst);
+        let number = self.world.house.fresh();
+        let antrag = Antrag { zweck: Some("99107023017000"), ..Antrag::new(CHILD, number) };
+        let house = &mut self.world.house;
+        let body = antrag_json(&antrag, house.clock.now());
+        let request =
+            house.envelope("http /v1/nachweise", "wohngeld-online", &format!("n-{number}"), body, None);
+        let id = request.head.id;
+        let verdict = house.deliver(request).await;
+        assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
+        assert_eq!(self.world.letters().await[&id], Fall::A);
+        self.later(61);
+        let row = found("one waits for a person", async || self.waits_for_person().await).await;
+        (id, row.id)
+    }
+
+    /// The one row that waits for a person.
+    pub(super) async fn waits_for_person(&self) -> Option<ListedSend> {
+        let store = &self.world.house.store;
+        match store.list_parked_sends(&Scope::Operator, 10).await.unwrap().as_slice() {
+            [held] => Some(held.clone()),
+            _ => None,
+        }
+    }
+
+    /// A person replays this row, and the application would take it now.
+    pub(super) async fn replayed(&self, row: Uuid) {
+        self.refuses.store(false, Ordering::SeqCst);
+        let house = &self.world.house;
+        assert!(house.store.replay(row, "os:rita", "Probe", house.clock.now()).await.unwrap());
+        house.engine.as_ref().unwrap().core.outbox.notify_one();
     }
 
     pub(super) async fn stand(&self, id: Uuid) -> &'static str {

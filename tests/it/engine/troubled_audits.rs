@@ -6,8 +6,7 @@ use drehscheibe::store::audit::{
 };
 use drehscheibe::store::contract::StoreError;
 use drehscheibe::store::notes::Notes;
-use drehscheibe::store::orders::Orders;
-use drehscheibe::store::orders::{Command, CommandState};
+use drehscheibe::store::orders::{Command, CommandState, Orders};
 use jiff::Timestamp;
 use uuid::Uuid;
 

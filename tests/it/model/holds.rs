@@ -1,10 +1,10 @@
 //! What has to hold in every state of the model, and what has to happen in some, so that it is no model of nothing.
 
+use drehscheibe::store::states::RowState;
 use stateright::Property;
 
 use super::house::House;
 use super::world::{Dispatch, FIRST, Lane, Process, SECOND, State, World, Wrong};
-use drehscheibe::store::states::RowState;
 
 /// The properties of a house.
 pub fn properties(house: &House) -> Vec<Property<House>> {
@@ -112,7 +112,7 @@ pub fn properties(house: &House) -> Vec<Property<House>> {
         return properties;
     }
     properties.push(Property::sometimes("a row waits for a person", |_, world: &World| {
-        world.store.rows.iter().any(|row| matches!(row.state, RowState::Parked | RowState::Unclear))
+        world.store.rows.iter().any(|row| row.state.is_held())
     }));
     properties.push(Property::sometimes("an attempt is in doubt", |_, world: &World| {
         world.store.rows.iter().any(|row| row.unclear && row.state != RowState::Sent)

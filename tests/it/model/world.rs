@@ -1,8 +1,9 @@
 //! The world of the model as values: what is stored, what processes hold in memory, what senders and the far end have seen.
 //! Decides nothing. Times are seconds from now on; what is past is 0.
 
-use drehscheibe::store::states::RowState;
 use std::collections::BTreeSet;
+
+use drehscheibe::store::states::RowState;
 
 /// Seconds from now on.
 pub type Time = i64;
