@@ -104,6 +104,26 @@ pub async fn receive(
     means: Means<'_>,
 ) -> Result<Received, Problem> {
     let mut octets = Octets::new(body, bounds.patience, means.stop);
+    match read(&mut octets, shape, announced, bounds, means).await {
+        Ok((document, content_type, parts, room)) => {
+            let (sha256, size) = octets.finish();
+            Ok(Received { document, content_type, parts, sha256, size, room })
+        }
+        Err(problem) => {
+            octets.pass_over().await;
+            Err(problem)
+        }
+    }
+}
+
+/// The document, its type and the parts beside it, with the room that the document has in memory.
+async fn read(
+    octets: &mut Octets,
+    shape: Shape,
+    announced: Option<u64>,
+    bounds: Bounds,
+    means: Means<'_>,
+) -> Result<(Bytes, Option<String>, Vec<Part>, Room), Problem> {
     // Of what is announced for several parts nobody knows how much is the document.
     let announced = announced.filter(|_| matches!(shape, Shape::Document(_)));
     let mut room = Room::ask(announced, bounds.document, bounds.patience, means).await?;
@@ -131,14 +151,16 @@ pub async fn receive(
         return Err(EMPTY);
     }
     room.shrink(document.len() as u64);
-    let (sha256, size) = octets.finish();
-    Ok(Received { document, content_type, parts, sha256, size, room })
+    Ok((document, content_type, parts, room))
 }
 
 /// Reads on a little after a refusal, so that a client that is still sending gets to see the answer.
 pub async fn drain(body: Body) {
+    pass_over(&mut body.into_data_stream()).await;
+}
+
+async fn pass_over(octets: &mut BodyDataStream) {
     let mut left = 1usize << 20;
-    let mut octets = body.into_data_stream();
     let read_on = async {
         while let Some(Ok(piece)) = octets.next().await {
             match left.checked_sub(piece.len()) {
@@ -156,6 +178,8 @@ pub struct Octets {
     hash: digest::Context,
     size: u64,
     pace: Pace,
+    /// Nothing more is to be had of it.
+    ended: bool,
     /// Over when a listener that is being stopped has waited long enough.
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -169,6 +193,7 @@ impl Octets {
             hash: digest::Context::new(&digest::SHA256),
             size: 0,
             pace: Pace::new(patience),
+            ended: false,
             over: Box::pin(async move {
                 stop.cancelled().await;
                 tokio::time::sleep(LAST).await;
@@ -181,9 +206,13 @@ impl Octets {
         let began = Tick::now();
         let piece = tokio::select! {
             piece = tokio::time::timeout(self.pace.left(), self.stream.next()) => piece,
-            () = &mut self.over => return Err(Problem::Busy(AGAIN)),
+            () = &mut self.over => {
+                self.ended = true;
+                return Err(Problem::Busy(AGAIN));
+            }
         };
         self.pace.waited(began.elapsed());
+        self.ended = !matches!(piece, Ok(Some(Ok(_))));
         match piece {
             Err(_) => Err(Problem::Slow),
             Ok(None) => Ok(None),
@@ -194,6 +223,13 @@ impl Octets {
                 self.pace.moved(piece.len());
                 Ok(Some(piece))
             }
+        }
+    }
+
+    /// After a refusal; see [`drain`].
+    async fn pass_over(mut self) {
+        if !self.ended {
+            pass_over(&mut self.stream).await;
         }
     }
 
