@@ -8,6 +8,7 @@ pub mod aside;
 pub mod consume;
 pub mod depth;
 pub mod fault;
+pub mod flow;
 pub mod link;
 pub mod out;
 pub mod parcel;

@@ -289,3 +289,49 @@ async fn what_lies_in_a_queue_is_told_and_that_it_was_found_empty() {
     };
     assert!(told.0.lock().unwrap().iter().all(|(said, _)| *said == place));
 }
+
+/// What the queue's part says to wait there.
+fn waits(around: &Surroundings, queue: &str) -> Option<u64> {
+    let part = format!("queue {queue}");
+    around.parts.said().into_iter().find(|said| said.part.contains(&part)).and_then(|said| said.waits)
+}
+
+/// A broker hands over ahead (prefetch), and counts that as gone: it waits here all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_handed_over_and_nobody_has_read_is_told_and_counts_until_it_is_taken() {
+    let Some(broker) = shared().await else { return };
+    let house = House::new();
+    let held = house.hold();
+    let told = Arc::new(Told::default());
+    let around = Surroundings { notes: told.clone(), ..house.around(Clock::real()) };
+    let queue = one_queue(broker, "in.voraus", json!({"order": "single-active-consumer", "prefetch": 64}));
+    let running = start(source_of(&ENTRY, "broker", &queue, &around).unwrap().unwrap());
+    let client = broker.client("ja-nord").await;
+    client.exists_soon("in.voraus").await;
+    for n in 0..53 {
+        client.publish("in.voraus", b"<a/>", properties(&format!("m-{n}"))).await;
+    }
+    house.wait_for(1).await;
+    let count = |lying| told.said().iter().filter(|said| **said == Some(lying)).count();
+    until("all of it is said to wait", 60, || waits(&around, "in.voraus") == Some(53)).await;
+    let looks = told.said().len();
+    until("it was looked at since", 60, || told.said().len() > looks).await;
+    // Four of the 53 are taken: those that are left lay there at that look, too.
+    for n in 2..=5 {
+        held.notify_waiters();
+        house.wait_for(n).await;
+    }
+    let looks = told.said().len();
+    until("it was looked at twice more", 60, || told.said().len() >= looks + 2).await;
+    assert!(told.said()[1..].iter().any(|said| *said == Some(Lying::Something)), "{:?}", told.said());
+    let said = told.said();
+    let from = said.iter().position(|lying| *lying == Some(Lying::Something)).unwrap();
+    assert!(said[from..].iter().all(|lying| *lying == Some(Lying::Something)), "{said:?}");
+    assert_eq!(waits(&around, "in.voraus"), Some(49));
+    let empty = count(Lying::Nothing);
+    *house.hold.lock().unwrap() = None;
+    held.notify_waiters();
+    house.wait_for(53).await;
+    until("it is said to be empty", 60, || count(Lying::Nothing) > empty).await;
+    running.end().await.unwrap();
+}

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::depth::{InHand, Upset};
+use super::flow::{InHand, Upset};
 use crate::clock::Tick;
 
 /// How long a delivery is held while the house is busy. Below the half hour after which a broker takes unacknowledged
@@ -167,7 +167,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::transport::amqp::depth::Flow;
+    use crate::transport::amqp::flow::Flow;
 
     fn waiting(flow: &Arc<Flow>, partner: &str, octets: u64, pause: u64) -> Waiting<&'static str> {
         Waiting {

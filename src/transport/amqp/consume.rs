@@ -18,8 +18,8 @@ use lapin::{Channel, Consumer};
 use tokio::task::JoinSet;
 
 use super::aside::{Aside, HOLD, MOST, Waiting};
-use super::depth::InHand;
 use super::fault::Fault;
+use super::flow::InHand;
 use super::link::{Link, jittered};
 use super::parcel::{Opened, Opener, Parcel};
 use super::permit::{Holder, Permit};
@@ -68,7 +68,7 @@ pub async fn consume(
     };
     // Before anything can come; it is held until the channel is closed.
     let give_back = Stop::new();
-    let holder = link.gate.consumer(channel.id(), give_back.clone());
+    let holder = link.gate.consumer(channel.id(), opener.flow.clone(), give_back.clone());
     let consumer = match subscribe(&channel, name, opener.queue.prefetch).await {
         Ok(consumer) => consumer,
         Err(fault) => return End::Broken(fault),

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::flow::{Flow, Mark, Sequence};
 use super::link::Link;
 use super::settings::{QueueSettings, queue_part};
 use super::topology;
+use crate::clock::Tick;
 use crate::envelope::Lying;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
@@ -20,87 +22,25 @@ use crate::transport::port::{Credential, Place, Stop, Surroundings};
 const ASKED: Duration = Duration::from_secs(15);
 /// As long as nothing may come out of a queue that is said to be empty: a delivery that has left it and is not here yet lies nowhere.
 const QUIET: Duration = Duration::from_secs(1);
-
-/// What of a queue is in hand here, and how much of it was taken since the link was made.
-#[derive(Debug, Default)]
-pub struct Flow {
-    begun: AtomicU64,
-    ended: AtomicU64,
-    taken: AtomicU64,
-    held: AtomicU64,
-    upset: AtomicU64,
-}
-
-impl Flow {
-    /// A delivery is held while later ones go on; it is as long as what is returned lives.
-    pub fn hold(self: &Arc<Flow>) -> Upset {
-        self.held.fetch_add(1, Ordering::Relaxed);
-        self.upset.fetch_add(1, Ordering::Release);
-        Upset(self.clone())
-    }
-
-    /// How often the order was upset, and whether it is now.
-    fn order(&self) -> (u64, bool) {
-        (self.upset.load(Ordering::Acquire), self.held.load(Ordering::Relaxed) > 0)
-    }
-
-    /// A delivery has come; it is in hand as long as what is returned lives.
-    pub fn begin(self: &Arc<Flow>) -> InHand {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        InHand(self.clone())
-    }
-
-    fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
-    }
-
-    fn in_hand(&self) -> u64 {
-        let ended = self.ended.load(Ordering::Acquire);
-        self.begun.load(Ordering::Relaxed).saturating_sub(ended)
-    }
-}
-
-/// A delivery in hand.
-#[derive(Debug)]
-pub struct InHand(Arc<Flow>);
-
-impl InHand {
-    /// The house has taken it.
-    pub fn taken(&self) {
-        self.0.taken.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Drop for InHand {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Release);
-    }
-}
-
-/// A delivery that later ones overtake.
-#[derive(Debug)]
-pub struct Upset(Arc<Flow>);
-
-impl Drop for Upset {
-    fn drop(&mut self) {
-        self.0.upset.fetch_add(1, Ordering::Release);
-        self.0.held.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+/// A broker that has not answered for so long may not be heard, because what it sent before waits for room here.
+const UNHEARD: Duration = Duration::from_secs(2);
+/// So many heartbeats after a link was lost the broker knows it as well, and has put back what it had handed over on it.
+const BEATS: u32 = 3;
 
 /// Since when the oldest delivery of a queue can lie there at most. A broker says how many there are and not how old they are; but it
 /// hands them out in their order, so once as many were taken as lay there at a look, what is left came after that look. Where one was
-/// held meanwhile, it may be the one that is left: then nothing follows from that look.
+/// held meanwhile, it may be the one that is left: then nothing follows from that look. What has left the queue and is here lies there as well.
 #[derive(Debug, Default)]
 struct Age {
     since: Option<Timestamp>,
     look: Option<(Timestamp, u64)>,
     upset: u64,
+    mark: Mark,
 }
 
 impl Age {
     /// At a look at which so many lay there, and when so many had been taken.
-    fn at(&mut self, now: Timestamp, lie: u64, taken: u64, (upset, held): (u64, bool)) -> Lying {
+    fn at(&mut self, now: Timestamp, lie: u64, taken: u64, Sequence { upset, held }: Sequence) -> Lying {
         if std::mem::replace(&mut self.upset, upset) != upset || held {
             self.look = None;
         }
@@ -121,20 +61,51 @@ impl Age {
     }
 }
 
-/// What lay in a queue and in hand of it, when, and how many had come out of it by then.
+/// What lay in a queue and was here of it, when, and how far its deliveries had come by then.
 struct Seen {
     at: Timestamp,
-    lie: u64,
-    begun: u64,
+    before: Mark,
+    ready: u64,
+    here: u64,
+    mark: Mark,
 }
 
 impl Seen {
-    /// What lies there. Where nothing seemed to, what came out of it since may have lain there.
-    fn lie(&self, flow: &Flow) -> u64 {
-        match self.lie {
-            0 => flow.in_hand().max(flow.begun.load(Ordering::Relaxed) - self.begun),
+    /// What lies there, by a second look that nothing sent before it can come behind: `ready` is what lay in the queue then. What came out of it
+    /// between the two may have lain there.
+    fn lie(&self, ready: u64, now: Mark) -> u64 {
+        match self.ready + self.here + now.came_since(self.mark) {
+            0 => ready,
             lie => lie,
         }
+    }
+}
+
+impl Age {
+    /// What follows from a look of which the second one is over. `unsure`: the broker may have more of it than it says.
+    fn of(&mut self, seen: &Seen, ready: u64, flow: &Flow, unsure: bool) -> Lying {
+        let now = flow.mark();
+        // What goes back is nowhere for a moment.
+        let unsure = unsure || now.gave_back_since(std::mem::replace(&mut self.mark, seen.before));
+        let lie = seen.lie(ready, now).max(u64::from(unsure));
+        let Sequence { upset, held } = flow.order();
+        self.at(seen.at, lie, flow.taken(), Sequence { upset, held: held || unsure })
+    }
+}
+
+/// A queue that is looked at.
+pub struct Watched {
+    /// Its settings.
+    pub queue: QueueSettings,
+    /// What of it is here.
+    pub flow: Arc<Flow>,
+    ready: AtomicU64,
+}
+
+impl Watched {
+    /// One that nobody has looked at.
+    pub fn new(queue: &QueueSettings) -> Watched {
+        Watched { queue: queue.clone(), flow: Arc::default(), ready: AtomicU64::new(0) }
     }
 }
 
@@ -142,10 +113,14 @@ impl Seen {
 pub struct Depths {
     /// The connection.
     pub connection: String,
-    /// Its queues, and what of each is in hand.
-    pub queues: Vec<(QueueSettings, Arc<Flow>)>,
+    /// Its queues.
+    pub queues: Vec<Watched>,
     /// The link.
     pub link: Arc<Link>,
+    /// When the link before it was lost, if one was.
+    pub lost: Option<Tick>,
+    /// How often each side of a link says that it is there.
+    pub heartbeat: Duration,
     /// Ends it.
     pub stop: Stop,
     /// The house.
@@ -182,16 +157,20 @@ impl Depths {
     pub async fn watch(self) {
         let mut ages: Vec<Age> = self.queues.iter().map(|_| Age::default()).collect();
         while self.goes_on() {
+            let unsure = self.lost.is_some_and(|lost| lost.elapsed() < self.heartbeat * BEATS);
             let mut seen = Vec::with_capacity(self.queues.len());
-            for (queue, flow) in &self.queues {
-                seen.push(self.ask(queue, flow).await);
+            for watched in &self.queues {
+                seen.push(self.look(watched).await);
             }
             self.pause(QUIET).await;
-            for ((queue, flow), (seen, age)) in self.queues.iter().zip(seen.into_iter().zip(&mut ages)) {
-                if let Some(seen) = seen.filter(|_| self.goes_on()) {
-                    self.tell(queue, age.at(seen.at, seen.lie(flow), flow.taken(), flow.order())).await;
+            for (watched, (seen, age)) in self.queues.iter().zip(seen.into_iter().zip(&mut ages)) {
+                if let Some(seen) = seen
+                    && let Some(ready) = self.ask(watched).await
+                    && self.goes_on()
+                {
+                    self.tell(&watched.queue, age.of(&seen, ready, &watched.flow, unsure)).await;
                 }
-                self.dead(queue).await;
+                self.dead(&watched.queue).await;
             }
             self.pause(ASKED).await;
         }
@@ -210,9 +189,34 @@ impl Depths {
     }
 
     /// How much lies in a queue; `None` where not all of it could be asked: then it counts since it last was.
-    async fn ask(&self, queue: &QueueSettings, flow: &Flow) -> Option<Seen> {
+    async fn look(&self, watched: &Watched) -> Option<Seen> {
         // Whatever lay there at this moment is counted below, or was taken.
-        let at = self.around.clock.now();
+        let (at, before) = (self.around.clock.now(), watched.flow.mark());
+        let ready = self.ask(watched).await?;
+        // The mark first: what comes between the two counts rather twice than not at all.
+        let mark = watched.flow.mark();
+        Some(Seen { at, before, ready, here: watched.flow.here(), mark })
+    }
+
+    /// Asks how much the broker has in a queue, all of its parts; `None` where one of them could not be asked. The answer comes behind whatever the
+    /// broker sent on this link before it: as long as that waits for room, so does the answer.
+    async fn ask(&self, watched: &Watched) -> Option<u64> {
+        let asking = self.ready(&watched.queue);
+        tokio::pin!(asking);
+        let (ready, all) = loop {
+            match tokio::time::timeout(UNHEARD, &mut asking).await {
+                Ok(answer) => break answer,
+                Err(_) => self.queues.iter().for_each(|watched| self.say(watched)),
+            }
+        };
+        if let Some(ready) = ready {
+            watched.ready.store(ready, Ordering::Relaxed);
+            self.say(watched);
+        }
+        ready.filter(|_| all)
+    }
+
+    async fn ready(&self, queue: &QueueSettings) -> (Option<u64>, bool) {
         let (mut ready, mut all) = (None, true);
         for name in queue.names() {
             // One that is missing is its keeper's to say.
@@ -224,13 +228,13 @@ impl Depths {
                 Err(_) => all = false,
             }
         }
-        if let Some(ready) = ready {
-            // What is in hand here the broker counts as gone.
-            let waits = ready + flow.in_hand();
-            self.around.parts.waits(&queue_part(&self.connection, queue.name()), waits);
-        }
-        let begun = flow.begun.load(Ordering::Relaxed);
-        ready.filter(|_| all).map(|ready| Seen { at, lie: ready + flow.in_hand(), begun })
+        (ready, all)
+    }
+
+    /// Says how much waits at a queue: what is here the broker counts as gone.
+    fn say(&self, watched: &Watched) {
+        let waits = watched.ready.load(Ordering::Relaxed) + watched.flow.here();
+        self.around.parts.waits(&queue_part(&self.connection, watched.queue.name()), waits);
     }
 
     async fn tell(&self, queue: &QueueSettings, lying: Lying) {
@@ -276,7 +280,7 @@ mod tests {
     }
 
     /// Nothing was ever held.
-    const CALM: (u64, bool) = (0, false);
+    const CALM: Sequence = Sequence { upset: 0, held: false };
 
     #[test]
     fn what_was_held_may_be_older_than_what_was_taken_meanwhile() {
@@ -307,14 +311,68 @@ mod tests {
         assert_eq!(age.at(at(105), 1, 31, CALM), Lying::Something);
     }
 
+    /// A look at a queue of which the broker has this many, and a second one.
+    fn looked(age: &mut Age, second: i64, flow: &Flow, ready: (u64, u64), between: impl FnOnce()) -> Lying {
+        let before = flow.mark();
+        let seen = Seen { at: at(second), before, ready: ready.0, here: flow.here(), mark: before };
+        between();
+        age.of(&seen, ready.1, flow, false)
+    }
+
     #[test]
-    fn what_is_given_back_is_not_in_hand_and_not_taken() {
-        let flow = Arc::new(Flow::default());
-        let (one, other) = (flow.begin(), flow.begin());
-        one.taken();
-        assert_eq!(flow.in_hand(), 2);
-        drop(one);
-        drop(other);
-        assert_eq!((flow.in_hand(), flow.taken()), (0, 1));
+    fn what_was_handed_over_and_nobody_has_read_lies_there() {
+        let (flow, mut age) = (Arc::new(Flow::default()), Age::default());
+        let calm = || ();
+        assert_eq!(looked(&mut age, 0, &flow, (0, 0), calm), Lying::Nothing);
+        assert_eq!(looked(&mut age, 15, &flow, (0, 1), calm), Lying::Something, "it came between the two");
+        // Under way at the first look, here at the second.
+        assert_eq!(looked(&mut age, 30, &flow, (0, 0), || flow.hand_over()), Lying::Something);
+        assert_eq!(looked(&mut age, 45, &flow, (0, 0), calm), Lying::Something, "unread");
+        let hand = flow.begin();
+        assert_eq!(looked(&mut age, 60, &flow, (0, 0), calm), Lying::Something, "in hand");
+        hand.taken();
+        drop(hand);
+        assert_eq!(looked(&mut age, 75, &flow, (0, 0), calm), Lying::Nothing);
+        // 53 handed over, one in hand: as many have to be taken before what is left came after the look.
+        (0..53).for_each(|_| flow.hand_over());
+        assert_eq!(looked(&mut age, 90, &flow, (0, 0), calm), Lying::Something);
+        let take = |count| (0..count).for_each(|_| flow.begin().taken());
+        take(52);
+        (0..9).for_each(|_| flow.hand_over());
+        assert_eq!(looked(&mut age, 105, &flow, (3, 3), calm), Lying::Something, "52 of 53");
+        take(1);
+        assert_eq!(looked(&mut age, 120, &flow, (3, 3), calm), Lying::Since(at(90)));
+    }
+
+    #[test]
+    fn nothing_follows_from_a_look_while_deliveries_go_back() {
+        let (flow, mut age) = (Arc::new(Flow::default()), Age::default());
+        (0..4).for_each(|_| flow.hand_over());
+        assert_eq!(looked(&mut age, 0, &flow, (0, 0), || ()), Lying::Something);
+        let taken = flow.begin();
+        taken.taken();
+        drop(taken);
+        // They are back in the queue when the broker gets to it, and what was taken may come again.
+        assert_eq!(looked(&mut age, 15, &flow, (0, 0), || flow.give_back(3)), Lying::Something);
+        assert_eq!(looked(&mut age, 30, &flow, (0, 0), || ()), Lying::Something, "perhaps on their way still");
+        assert_eq!(looked(&mut age, 45, &flow, (4, 4), || ()), Lying::Something, "it begins anew");
+        (0..4).for_each(|_| flow.hand_over());
+        (0..3).for_each(|_| flow.begin().taken());
+        assert_eq!(looked(&mut age, 60, &flow, (2, 2), || ()), Lying::Something, "one of the four is left");
+        flow.begin().taken();
+        assert_eq!(looked(&mut age, 75, &flow, (2, 2), || ()), Lying::Since(at(45)));
+        flow.give_back(0);
+        assert_eq!(looked(&mut age, 90, &flow, (0, 0), || ()), Lying::Since(at(45)), "between two looks");
+        assert_eq!(looked(&mut age, 105, &flow, (0, 0), || ()), Lying::Nothing);
+    }
+
+    #[test]
+    fn what_the_broker_handed_over_on_a_lost_link_may_be_more_than_it_says() {
+        let (flow, mut age) = (Arc::new(Flow::default()), Age::default());
+        let seen =
+            |second| Seen { at: at(second), before: flow.mark(), ready: 0, here: 0, mark: flow.mark() };
+        assert_eq!(age.of(&seen(0), 0, &flow, true), Lying::Something);
+        assert_eq!(age.of(&seen(15), 0, &flow, true), Lying::Something);
+        assert_eq!(age.of(&seen(30), 0, &flow, false), Lying::Nothing);
     }
 }

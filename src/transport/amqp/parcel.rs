@@ -10,7 +10,7 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 
-use super::depth::Flow;
+use super::flow::Flow;
 use super::settings::{QueueSettings, RepeatBy};
 use super::way;
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};

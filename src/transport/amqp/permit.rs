@@ -8,6 +8,7 @@ use std::time::Duration;
 use lapin::types::ChannelId;
 use tokio::sync::Notify;
 
+use super::flow::Flow;
 use crate::transport::port::Stop;
 
 /// Octets of deliveries that one link holds at most, besides one larger than that, which comes alone.
@@ -34,6 +35,10 @@ struct State {
 struct Consumer {
     number: u64,
     held: u64,
+    /// How many the broker has sent to it, and how many of them it has read.
+    handed: u64,
+    read: u64,
+    flow: Arc<Flow>,
     give_back: Stop,
 }
 
@@ -51,13 +56,22 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A consumer on a channel, before it is told to the broker. `give_back` is cancelled when it must give way.
-    pub fn consumer(self: &Arc<Gate>, channel: ChannelId, give_back: Stop) -> Holder {
+    /// A consumer on a channel, before it is told to the broker; what comes for it counts in the flow of its queue. `give_back` is cancelled when
+    /// it must give way.
+    pub fn consumer(self: &Arc<Gate>, channel: ChannelId, flow: Arc<Flow>, give_back: Stop) -> Holder {
         let mut state = self.state();
         state.next += 1;
         let number = state.next;
-        state.consumers.insert(channel, Consumer { number, held: 0, give_back });
+        state.consumers.insert(channel, Consumer { number, held: 0, handed: 0, read: 0, flow, give_back });
         Holder { gate: self.clone(), channel, number }
+    }
+
+    /// The broker has sent a delivery on a channel. It is in this house's hands from now on, whenever it may be fetched.
+    pub fn handed_over(&self, channel: ChannelId) {
+        if let Some(consumer) = self.state().consumers.get_mut(&channel) {
+            consumer.handed += 1;
+            consumer.flow.hand_over();
+        }
     }
 
     /// Returns when a delivery of so many octets may be fetched on a channel; at once where nobody consumes there any more.
@@ -102,8 +116,11 @@ impl Gate {
         let freed = octets.unwrap_or(consumer.held).min(consumer.held);
         consumer.held -= freed;
         state.held = state.held.saturating_sub(freed);
-        if octets.is_none() {
-            state.consumers.remove(&channel);
+        if octets.is_none()
+            && let Some(over) = state.consumers.remove(&channel)
+            && over.handed > 0
+        {
+            over.flow.give_back(over.handed.saturating_sub(over.read));
         }
         drop(state);
         self.changed.notify_waiters();
@@ -123,8 +140,11 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// The permit of a delivery that was entered; given back when it is dropped.
+    /// The permit of a delivery that was entered and is read now; given back when it is dropped.
     pub fn permit(&self, octets: u64) -> Permit {
+        if let Some(consumer) = self.gate.state().consumers.get_mut(&self.channel) {
+            consumer.read += 1;
+        }
         Permit { gate: self.gate.clone(), channel: self.channel, number: self.number, octets }
     }
 }
@@ -156,7 +176,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_held_stays_below_its_bound_and_a_larger_one_comes_alone() {
         let gate = Gate::within(100, Duration::from_secs(60));
-        let holder = gate.consumer(1, Stop::new());
+        let holder = gate.consumer(1, Arc::default(), Stop::new());
         gate.enter(1, 60).await;
         let first = holder.permit(60);
         assert!(tokio::time::timeout(Duration::from_millis(20), gate.enter(1, 50)).await.is_err());
@@ -181,11 +201,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_waits_before_the_gate_is_counted_and_goes_back_with_its_consumer() {
+        let gate = Gate::within(100, Duration::from_secs(60));
+        let flow = Arc::new(Flow::default());
+        let holder = gate.consumer(1, flow.clone(), Stop::new());
+        gate.handed_over(1);
+        gate.enter(1, 90).await;
+        let (hand, permit) = (flow.begin(), holder.permit(90));
+        gate.handed_over(1);
+        assert!(tokio::time::timeout(Duration::from_millis(20), gate.enter(1, 50)).await.is_err());
+        assert_eq!(flow.here(), 2, "one in hand, one that waits to be fetched");
+        // Of nobody.
+        gate.handed_over(2);
+        assert_eq!(flow.here(), 2);
+        let before = flow.mark();
+        drop((hand, permit, holder));
+        assert_eq!(flow.here(), 0);
+        assert!(flow.mark().gave_back_since(before));
+        // One that was handed nothing has nothing to give back.
+        let before = flow.mark();
+        drop(gate.consumer(1, flow.clone(), Stop::new()));
+        assert!(!flow.mark().gave_back_since(before));
+    }
+
+    #[tokio::test]
     async fn who_holds_most_gives_way_and_late_permits_of_it_take_nothing_from_its_successor() {
         let gate = Gate::within(100, Duration::from_millis(20));
         let (large, small) = (Stop::new(), Stop::new());
-        let holds_most = gate.consumer(1, large.clone());
-        let _holds_little = gate.consumer(2, small.clone());
+        let holds_most = gate.consumer(1, Arc::default(), large.clone());
+        let _holds_little = gate.consumer(2, Arc::default(), small.clone());
         gate.enter(1, 90).await;
         gate.enter(2, 10).await;
         let late = holds_most.permit(90);
@@ -197,7 +241,7 @@ mod tests {
         assert!(!small.is_cancelled());
         drop(holds_most);
         waiting.await.unwrap();
-        let _again = gate.consumer(1, Stop::new());
+        let _again = gate.consumer(1, Arc::default(), Stop::new());
         gate.enter(1, 30).await;
         drop(late);
         assert_eq!(gate.held(), 50);

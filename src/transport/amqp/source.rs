@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::task::JoinSet;
 
 use super::consume::{self, End};
-use super::depth::{self, Depths, Flow};
+use super::depth::{self, Depths, Watched};
 use super::fault::Fault;
 use super::link::{Direction, Link, Pauses};
 use super::parcel::Opener;
@@ -43,17 +43,19 @@ impl AmqpSource {
         })
     }
 
-    /// Serves all queues on one link until it is lost or the source is stopped.
-    async fn serve(&self, link: Link, stop: &Stop) {
+    /// Serves all queues on one link until it is lost or the source is stopped. `lost`: when the one before it was.
+    async fn serve(&self, link: Link, lost: Option<Tick>, stop: &Stop) {
         let link = Arc::new(link);
         self.around.parts.runs(&link_part(&self.name));
         let mut keepers = JoinSet::new();
-        let queues: Vec<(QueueSettings, Arc<Flow>)> =
-            self.settings.queues.iter().map(|queue| (queue.clone(), Arc::default())).collect();
+        let watched: Vec<Watched> = self.settings.queues.iter().map(Watched::new).collect();
+        let queues: Vec<_> = watched.iter().map(|one| (one.queue.clone(), one.flow.clone())).collect();
         let depths = Depths {
             connection: self.name.clone(),
-            queues: queues.clone(),
+            queues: watched,
             link: link.clone(),
+            lost,
+            heartbeat: self.settings.heartbeat.0,
             stop: stop.clone(),
             around: self.around.clone(),
         };
@@ -187,7 +189,7 @@ impl Keeper {
 
 impl AmqpSource {
     async fn consume(&self, stop: &Stop) {
-        let mut pauses = Pauses::up_to(self.settings.reconnect_longest.0);
+        let (mut pauses, mut lost) = (Pauses::up_to(self.settings.reconnect_longest.0), None);
         while !stop.is_cancelled() {
             let opening = Link::open(&self.name, &self.settings, Direction::In);
             let opened = tokio::select! {
@@ -197,7 +199,8 @@ impl AmqpSource {
             match opened {
                 Ok(link) => {
                     let began = Tick::now();
-                    self.serve(link, stop).await;
+                    self.serve(link, lost, stop).await;
+                    lost = Some(Tick::now());
                     // One that fell at once is like one that was not made.
                     if began.elapsed() > Duration::from_secs(5) {
                         pauses.reset();

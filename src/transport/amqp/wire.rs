@@ -103,7 +103,10 @@ async fn pass_in(
                 }
                 let mut payload = vec![0; size + 1];
                 from.read_exact(&mut payload).await?;
-                readable_deliver(&mut payload);
+                if payload.starts_with(&DELIVER) {
+                    gate.handed_over(channel);
+                    readable_deliver(&mut payload);
+                }
                 to.write_all(&head).await?;
                 to.write_all(&payload).await?;
             }
@@ -159,9 +162,6 @@ async fn permitted(
 
 /// Makes the texts of a `basic.deliver` readable; exchange and routing key are a publisher's and nothing is done with them.
 fn readable_deliver(payload: &mut [u8]) {
-    if !payload.starts_with(&DELIVER) {
-        return;
-    }
     let mut at = DELIVER.len();
     // Consumer tag; delivery tag and whether it was delivered before; exchange; routing key.
     for skipped in [0, 9, 0] {
@@ -409,7 +409,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_waits_for_its_permit_and_the_library_hears_us_meanwhile() {
         let gate = Gate::new();
-        let holder = gate.consumer(1, Stop::new());
+        let holder = gate.consumer(1, Arc::default(), Stop::new());
         gate.enter(1, HELD).await;
         let first = holder.permit(HELD);
         let octets = frame(HEADER, &header(0, b""));
