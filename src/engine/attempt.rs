@@ -21,6 +21,12 @@ pub fn stays_doubted(repeat_is_safe: bool) -> bool {
     repeat_is_safe
 }
 
+/// What an attempt that was certainly not accepted says of those before it: that none arrived where they were looked up before it was made, else
+/// nothing.
+pub fn doubt_after(unclear: bool, repeat_is_safe: bool) -> Option<bool> {
+    looks_first(unclear, repeat_is_safe).then_some(false)
+}
+
 /// What is done about a send of unknown outcome.
 #[derive(Debug)]
 pub enum InDoubt {
@@ -75,6 +81,10 @@ mod tests {
     fn what_was_looked_up_is_in_doubt_no_more() {
         assert!(doubted(true, true) && !doubted(true, false) && !doubted(false, true));
         assert!(stays_doubted(true) && !stays_doubted(false));
+        assert_eq!(
+            [(true, false), (true, true), (false, false)].map(|(unclear, safe)| doubt_after(unclear, safe)),
+            [Some(false), None, None]
+        );
     }
 
     #[test]

@@ -372,16 +372,23 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
     let last = lane.heads.len().saturating_sub(1);
     for (index, due) in lane.heads.iter().enumerate() {
         let now = core.clock.now();
-        let leaves = unsent::may_leave(core, due, lane.id).await;
+        let looked = looked_up(core, &lease, destination.as_deref(), due).await;
+        let leaves = match looked {
+            Some(_) => Leaves::Now,
+            None => unsent::may_leave(core, due, lane.id).await,
+        };
         // What is decided anew, or waits for a person, goes no other way either, however late it is.
-        let (outcome, back) = match &leaves {
-            Leaves::Anew(_) => (unsent::aged(core), Vec::new()),
-            Leaves::Not(outcome @ Outcome::Parked { .. }) => (outcome.clone(), Vec::new()),
-            _ if attempt::is_too_late(due.deadline, now) => {
+        let (outcome, back) = match (looked, &leaves) {
+            (Some(known), _) => known,
+            (None, Leaves::Anew(_)) => (unsent::aged(core), Vec::new()),
+            (None, Leaves::Not(outcome @ Outcome::Parked { .. })) => (outcome.clone(), Vec::new()),
+            (None, _) if attempt::is_too_late(due.deadline, now) => {
                 settled_as(core, onward::late(core, &lease, destination.as_deref(), due).await)
             }
-            Leaves::Not(outcome) => (outcome.clone(), Vec::new()),
-            Leaves::Now => try_one(core, table, &lease, destination.as_deref(), due, &patience).await?,
+            (None, Leaves::Not(outcome)) => (outcome.clone(), Vec::new()),
+            (None, Leaves::Now) => {
+                try_one(core, table, &lease, destination.as_deref(), due, &patience).await?
+            }
         };
         let answers = answers::laid(core, back);
         let arrived = matches!(outcome, Outcome::Sent { .. });
@@ -426,6 +433,25 @@ async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -
     settled == Some(true)
 }
 
+/// What the far end says of an answer of which an attempt is in doubt, before anybody judges whether it may leave: one that arrived was issued, and
+/// one that certainly did not is judged as what lay here all the while. `None` where there is nothing to ask, or nobody can tell.
+async fn looked_up(
+    core: &Core,
+    lease: &Lease,
+    destination: Option<&dyn Destination>,
+    due: &Due,
+) -> Option<(Outcome, Vec<Envelope>)> {
+    let destination = destination.filter(|_| due.unclear && due.delivers.is_some())?;
+    match sending::find(core, lease, destination, due).await.ok()? {
+        Some(receipt) => Some(arrived(receipt, core.clock.now())),
+        None => {
+            let (at, cause) = (core.clock.now(), "an earlier attempt certainly did not arrive".to_owned());
+            let doubt = Some(false);
+            Some((Outcome::Later { at, cause, doubt, turn: Turn::Ours }, Vec::new()))
+        }
+    }
+}
+
 /// One attempt: how it ended, and what came back with what arrived.
 async fn try_one(
     core: &Core,
@@ -441,7 +467,7 @@ async fn try_one(
             return Ok(settled_as(core, ends));
         }
         let cause = "destination is not configured in this stage; apply files that have it, or `routes end-draining` parks or redirects what waits for it";
-        return Ok(alone(later(core, due, patience, None, (cause, false, Turn::Ours))));
+        return Ok(alone(later(core, due, patience, None, (cause, None, Turn::Ours))));
     };
     core.points.reach(Point::BeforeSend)?;
     let began = Tick::now();
@@ -478,7 +504,8 @@ async fn try_one(
                 note_failure(core, table, &due.destination, (patience, state)).await;
             }
             let turn = if far_end { Turn::FarEnd } else { Turn::Ours };
-            later(core, due, patience, retry_after, (&cause, false, turn))
+            let doubt = attempt::doubt_after(due.unclear, destination.repeat_is_safe());
+            later(core, due, patience, retry_after, (&cause, doubt, turn))
         }
         Err(SendError::Never { cause }) => {
             let cause = format!("refused by the receiver: {cause}");
@@ -495,8 +522,8 @@ async fn try_one(
             };
             match doubt {
                 InDoubt::Again => {
-                    let doubted = attempt::stays_doubted(safe);
-                    later(core, due, patience, None, (&cause, doubted, Turn::FarEnd))
+                    let doubt = Some(attempt::stays_doubted(safe));
+                    later(core, due, patience, None, (&cause, doubt, Turn::FarEnd))
                 }
                 InDoubt::Arrived(receipt) => return Ok(arrived(receipt, core.clock.now())),
                 InDoubt::Ask | InDoubt::Person => Outcome::Unclear { cause },
@@ -528,7 +555,7 @@ fn later(
     due: &Due,
     patience: &Patience,
     asked: Option<Duration>,
-    (cause, doubt, turn): (&str, bool, Turn),
+    (cause, doubt, turn): (&str, Option<bool>, Turn),
 ) -> Outcome {
     let (attempts, seed, deadline) = (due.attempts, due.id.as_u128(), due.deadline);
     let at = backoff::next_try(patience, Failed { attempts, seed, asked, deadline }, core.clock.now());

@@ -95,7 +95,7 @@ fn outcome(core: &Core, ticket: Ticket, end: End) -> Outcome {
         },
         End::GivenBack => {
             let cause = "given back by the receiver".to_owned();
-            Outcome::Later { at: core.clock.now(), cause, doubt: false, turn: Turn::FarEnd }
+            Outcome::Later { at: core.clock.now(), cause, doubt: None, turn: Turn::FarEnd }
         }
         End::Refused(Reason::Unreadable) => parked("the receiver cannot read it", ASK),
         End::Refused(Reason::Misaddressed) => parked("the receiver says that it is not for it", ASK),

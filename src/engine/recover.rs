@@ -121,8 +121,12 @@ async fn look_up(
             return Some((Finding::Arrived { reference, evidence, follow }, answers));
         }
         Ok(Ok(None)) => Finding::Queued,
-        // The receiver knows a repeat by its id and says so in the port: a second look at it harms nobody.
-        _ if destination.repeat_is_safe() => Finding::Queued,
+        // The receiver knows a repeat by its id and says so in the port: a second look at it harms nobody. But an answer that may have left was
+        // issued, and is not decided anew: the doubt stays.
+        _ if destination.repeat_is_safe() => match due.delivers {
+            Some(_) => return None,
+            None => Finding::Queued,
+        },
         Ok(Err(SendError::Unclear { cause } | SendError::Never { cause })) => Finding::Unknown {
             cause: format!("it may have left after the backup was taken, and cannot be looked up: {cause}"),
         },
@@ -139,6 +143,7 @@ mod tests {
     use super::*;
     use crate::effects::Way;
     use crate::envelope::Stage;
+    use crate::seal::index::TAG_LEN;
     use crate::store::contract::Stamp;
     use crate::store::lane::Next;
 
@@ -232,6 +237,13 @@ mod tests {
             let found =
                 look_up(&Says(says, safe), &due(), Duration::from_secs(5), Timestamp::UNIX_EPOCH).await;
             assert_eq!(found.map(|(found, _)| found), expected, "repeat is safe: {safe}");
+        }
+        // An answer that may have left is not taken for one that has not.
+        let answer = Due { delivers: Some([1; TAG_LEN]), ..due() };
+        for (says, queued) in [(Ok(None), true), (unclear(), false), (later(), false)] {
+            let now = Timestamp::UNIX_EPOCH;
+            let found = look_up(&Says(says, true), &answer, Duration::from_secs(5), now).await;
+            assert_eq!(found.map(|(found, _)| found), queued.then_some(Finding::Queued));
         }
         let found =
             look_up(&Says(unclear(), false), &due(), Duration::from_secs(5), Timestamp::UNIX_EPOCH).await;

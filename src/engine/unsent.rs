@@ -213,7 +213,7 @@ fn is_fresh(core: &Core, vorgang: &Vorgang) -> bool {
 fn later(core: &Core, cause: &str) -> Outcome {
     let now = core.clock.now();
     let at = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
-    Outcome::Later { at, cause: cause.to_owned(), doubt: false, turn: Turn::Ours }
+    Outcome::Later { at, cause: cause.to_owned(), doubt: None, turn: Turn::Ours }
 }
 
 fn parked(cause: &str, next_step: &str) -> Outcome {

@@ -300,7 +300,7 @@ pub fn anew(rows: &[Owed], kept: bool) -> Anew {
 pub fn state_after(outcome: &Outcome) -> (RowState, Option<bool>) {
     match outcome {
         Outcome::Sent { .. } => (RowState::Sent, Some(false)),
-        Outcome::Later { doubt, .. } => (RowState::Retrying, doubt.then_some(true)),
+        Outcome::Later { doubt, .. } => (RowState::Retrying, *doubt),
         Outcome::Stays { .. } => (RowState::Retrying, None),
         Outcome::Onward(_) => (RowState::Queued, Some(false)),
         Outcome::Parked { .. } => (RowState::Parked, None),

@@ -251,8 +251,9 @@ pub enum Outcome {
         at: Timestamp,
         /// Plain cause without values.
         cause: String,
-        /// Whether this attempt may have arrived all the same: a repeat of it does no harm, but no other way may be taken.
-        doubt: bool,
+        /// True: this attempt may have arrived all the same: a repeat of it does no harm, but no other way may be taken. False: its far end has said
+        /// that no attempt so far arrived. `None`: it says nothing of attempts before.
+        doubt: Option<bool>,
         /// Whose turn it is, as whoever knows the cause says.
         turn: Turn,
     },

@@ -6,6 +6,7 @@ mod answers;
 mod broker;
 mod clock_ahead;
 mod deletion;
+mod doubted;
 mod duty;
 mod far;
 mod following;

@@ -44,7 +44,7 @@ fn child_anew(wish: &Wish, from: &str, to: &str) -> String {
 
 /// What happens while the answer is held.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Happens {
+pub(super) enum Happens {
     /// The record gets the number of a twin that has an Eintragung.
     TwinsNumber,
     /// The record is deleted.
@@ -78,7 +78,7 @@ enum Happens {
 }
 
 /// Says it, and that it is taken.
-async fn happens(played: &mut Played, what: Happens) {
+pub(super) async fn happens(played: &mut Played, what: Happens) {
     let last = played.world.last;
     let taken = |verdict: drehscheibe::envelope::Verdict| {
         assert_eq!(verdict.state, Inbound::Accepted, "{what:?}: {:?}", verdict.codes);
@@ -164,7 +164,7 @@ async fn happens(played: &mut Played, what: Happens) {
 }
 
 /// Waits until the request is not running again.
-async fn at_rest(played: &Played, id: Uuid) {
+pub(super) async fn at_rest(played: &Played, id: Uuid) {
     let store = &played.world.house.store;
     for look in 1..3_000 {
         let filter = Filter { id: Some(id), ..Filter::default() };

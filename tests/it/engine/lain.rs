@@ -54,7 +54,7 @@ pub(super) async fn reported(played: &mut Played) {
 }
 
 /// An Eintragung is delivered after the answer was issued, so its office has to look at that; or a delivery that is refused, and may be one.
-async fn spoken_against(played: &mut Played, entered: bool) {
+pub(super) async fn spoken_against(played: &mut Played, entered: bool) {
     let message = played.world.house.fresh();
     let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
     let (whole, place) = (eintragung(&wish), "Bremen</xfg:geburtsort>");
@@ -137,7 +137,7 @@ async fn an_answer_that_lay_here_goes_no_other_way_as_it_is() {
     let plays =
         [(First::Down, false), (First::Refuses, false), (First::Refuses, true), (First::Uncollected, false)];
     for (number, (first, entered)) in plays.into_iter().enumerate() {
-        let ways = Ways { first: Some(1_800), collected: first == First::Uncollected, unread: None };
+        let ways = Ways { first: Some(1_800), collected: first == First::Uncollected, ..Ways::default() };
         let mut played = Played::with(90_000_000 + number as u64 * 1_000_000, ways).await;
         played.down.store(first == First::Down, Ordering::SeqCst);
         played.closed.store(first == First::Refuses, Ordering::SeqCst);
@@ -366,7 +366,7 @@ async fn an_answer_that_is_in_hand_when_something_speaks_against_it_leaves_no_mo
             lane: lane.id,
             fence: lane.fence,
             row: lane.heads[0].id,
-            outcome: Outcome::Later { at: now, cause: "http 503".into(), doubt: false, turn: Turn::FarEnd },
+            outcome: Outcome::Later { at: now, cause: "http 503".into(), doubt: None, turn: Turn::FarEnd },
             answers: Vec::new(),
             delivers: lane.heads[0].delivers,
             release: true,

@@ -43,6 +43,8 @@ pub(super) struct Ways {
     pub(super) collected: bool,
     /// How many seconds deliveries may lie unread, where the route says less than usual.
     pub(super) unread: Option<i64>,
+    /// Whether a repeat does harm at the first one.
+    pub(super) harmful: bool,
 }
 
 /// A step that says nothing but how long deliveries may lie unread.
@@ -91,7 +93,7 @@ impl Played {
             (false, true) => Does::Refuse,
             (false, false) => Does::Take,
         };
-        let mut mailboxes = Far::new(clock.clone(), true, rule);
+        let mut mailboxes = Far::new(clock.clone(), !ways.harmful, rule);
         mailboxes.collected = ways.collected;
         let mailboxes = Arc::new(mailboxes);
         let taking = || Arc::new(Far::new(clock.clone(), true, |_, _| Does::Take));

@@ -270,7 +270,7 @@ fn outcome(came: Came) -> Outcome {
     match came {
         Came::Sent => Outcome::Sent { reference: text(), evidence: text(), follow: None },
         Came::Later(_) => {
-            Outcome::Later { at: Timestamp::UNIX_EPOCH, cause: text(), doubt: false, turn: Turn::FarEnd }
+            Outcome::Later { at: Timestamp::UNIX_EPOCH, cause: text(), doubt: None, turn: Turn::FarEnd }
         }
         Came::Parked => Outcome::Parked { cause: text(), next_step: text() },
         Came::Unclear => Outcome::Unclear { cause: text() },

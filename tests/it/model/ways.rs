@@ -188,6 +188,7 @@ impl Pushed {
         let outcome = match attempt.came {
             Some(Came::Sent) => Outcome::Sent { reference: text(), evidence: text(), follow: None },
             Some(Came::Later { doubt }) => {
+                let doubt = doubt.then_some(true);
                 Outcome::Later { at: Timestamp::UNIX_EPOCH, cause: text(), doubt, turn: Turn::FarEnd }
             }
             Some(Came::Refused { certain }) => match Undelivered::judged(world.way < 2, !certain) {

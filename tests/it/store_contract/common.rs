@@ -221,7 +221,7 @@ pub fn sent() -> Outcome {
 }
 
 pub fn later(seconds: i64) -> Outcome {
-    Outcome::Later { at: at(seconds), cause: "no answer".into(), doubt: false, turn: Turn::FarEnd }
+    Outcome::Later { at: at(seconds), cause: "no answer".into(), doubt: None, turn: Turn::FarEnd }
 }
 
 pub fn parked() -> Outcome {

@@ -389,7 +389,7 @@ pub async fn a_retry_delays_the_whole_lane(house: &dyn House) {
     );
     let lane = claim(&*store, 500).await.remove(0);
     let cause = "not configured".to_owned();
-    let ours = Outcome::Later { at: at(600), cause, doubt: false, turn: Turn::Ours };
+    let ours = Outcome::Later { at: at(600), cause, doubt: None, turn: Turn::Ours };
     assert!(settle(&*store, &lane, 0, ours, true, 500).await);
     let backlog = store.figures(&Scope::Operator).await.unwrap().backlog;
     assert_eq!(backlog[0].last_turn, Some(Turn::Ours), "as who knows the cause says");

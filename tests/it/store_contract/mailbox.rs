@@ -182,7 +182,7 @@ pub async fn one_reader_has_it_and_who_lost_the_answer_gets_it_again(house: &dyn
     for outcome in [
         taken(ticket),
         parked(),
-        Outcome::Later { at: at(82), cause: "back".into(), doubt: false, turn: Turn::FarEnd },
+        Outcome::Later { at: at(82), cause: "back".into(), doubt: None, turn: Turn::FarEnd },
     ] {
         assert_eq!(store.end(&reader("x"), ticket, (outcome, false), at(82)).await.unwrap(), Ended::Stale);
     }
@@ -242,7 +242,7 @@ pub async fn what_is_given_back_comes_again_and_what_is_refused_waits_for_a_pers
     let rows = put(&*store, "1", vec![send("post:x", Some("k"), "1"), send("post:x", Some("k"), "2")]).await;
     let (_, ticket) = fetched(&*store, "x", ask(rows[0], 0)).await;
     let back =
-        |now| Outcome::Later { at: at(now), cause: "given back".into(), doubt: false, turn: Turn::FarEnd };
+        |now| Outcome::Later { at: at(now), cause: "given back".into(), doubt: None, turn: Turn::FarEnd };
     let ended = store.end(&reader("x"), ticket, (back(1), false), at(1)).await.unwrap();
     assert_eq!(plain(ended), done("post:x", 0));
     assert_eq!(store.end(&reader("x"), ticket, (back(2), false), at(2)).await.unwrap(), Ended::Again);
@@ -394,7 +394,7 @@ pub async fn what_was_closed_while_its_mailbox_was_no_more_counts_when_that_is_b
     for id in &ids {
         tickets.push(fetched(&*store, "x", ask(*id, 0)).await.1);
     }
-    let back = Outcome::Later { at: at(1), cause: "given back".into(), doubt: false, turn: Turn::FarEnd };
+    let back = Outcome::Later { at: at(1), cause: "given back".into(), doubt: None, turn: Turn::FarEnd };
     store.end(&reader("x"), tickets[3], (back, false), at(1)).await.unwrap();
     // The mailbox is taken out of the set: processes have its lanes, and can send nothing.
     for lane in claim(&*store, 1_000).await {
@@ -403,7 +403,7 @@ pub async fn what_was_closed_while_its_mailbox_was_no_more_counts_when_that_is_b
             false => Outcome::Later {
                 at: at(1_001),
                 cause: "no such mailbox".into(),
-                doubt: false,
+                doubt: None,
                 turn: Turn::FarEnd,
             },
         };
@@ -463,7 +463,7 @@ pub async fn only_what_was_handed_out_is_ended_and_only_once(house: &dyn House) 
 
     // So is what was given back.
     let (_, ticket) = fetched(&*store, "x", ask(ids[1], 8)).await;
-    let back = Outcome::Later { at: at(9), cause: "given back".into(), doubt: false, turn: Turn::FarEnd };
+    let back = Outcome::Later { at: at(9), cause: "given back".into(), doubt: None, turn: Turn::FarEnd };
     let end = |outcome: Outcome| {
         let store = store.clone();
         async move { store.end(&reader("x"), ticket, (outcome, false), at(9)).await.unwrap() }

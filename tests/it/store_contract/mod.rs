@@ -58,6 +58,7 @@ macro_rules! store_contract {
                 the_answer_to_what_is_withdrawn_goes_and_nothing_runs_again what_is_in_hand_is_not_withdrawn
                 an_answer_that_lay_here_runs_anew what_may_have_left_is_not_taken_back
                 what_went_on_by_another_way_is_here_where_nobody_saw_it
+                what_certainly_did_not_arrive_is_here_again
                 what_opens_a_notice_takes_an_answer_back what_must_not_be_handed_out_is_held_back what_is_objected_to_an_answer_is_told_until_it_ends
                 what_an_entry_does_besides_does_not_hide_that_nothing_was_taken_back;
             ground: what_changes_a_record_takes_an_answer_back what_may_have_left_is_told_that_its_ground_has_ended

@@ -203,7 +203,7 @@ pub async fn what_only_tells_may_have_left(house: &dyn House) {
 pub async fn what_may_have_left_is_not_taken_back(house: &dyn House) {
     let store = open(house).await;
     let unclear = Outcome::Unclear { cause: "dead".into() };
-    let doubt = Outcome::Later { at: at(15), cause: "dead".into(), doubt: true, turn: Turn::FarEnd };
+    let doubt = Outcome::Later { at: at(15), cause: "dead".into(), doubt: Some(true), turn: Turn::FarEnd };
     for (n, outcome) in [Some(sent()), Some(unclear), Some(doubt), None].into_iter().enumerate() {
         let name = |of: &str| format!("{of}{n}");
         let mut request = answered(&name("request"), "alt");
@@ -234,6 +234,30 @@ pub async fn what_may_have_left_is_not_taken_back(house: &dyn House) {
             // What is left does not meet the next one.
             settle(&*store, lane, 0, sent(), true, 3).await;
         }
+    }
+}
+
+/// An attempt in doubt is one that may have left until its far end says that it did not; what is tried later and says nothing of it changes nothing.
+pub async fn what_certainly_did_not_arrive_is_here_again(house: &dyn House) {
+    let store = open(house).await;
+    let id = commit_one(&*store, by_two_ways(1)).await;
+    let later = |doubt| Outcome::Later { at: at(0), cause: "503".into(), doubt, turn: Turn::FarEnd };
+    for (doubt, unclear, anew) in [
+        (None, false, Anew::Runs),
+        (Some(true), true, Anew::Left),
+        (None, true, Anew::Left),
+        (Some(false), false, Anew::Runs),
+        (None, false, Anew::Runs),
+    ] {
+        let lanes = claim(&*store, 1).await;
+        let lane = to(&lanes, "trays:postfach");
+        assert!(settle(&*store, lane, 0, later(doubt), true, 2).await);
+        let lanes = claim(&*store, 1).await;
+        let lane = to(&lanes, "trays:postfach");
+        assert_eq!(lane.heads[0].unclear, unclear, "{doubt:?}");
+        let lies = store.lies(unsent(id, lane), Some(lane.id)).await.unwrap();
+        assert_eq!(lies.anew, anew, "{doubt:?}");
+        assert!(settle(&*store, lane, 0, later(None), true, 3).await);
     }
 }
 

@@ -142,7 +142,7 @@ pub async fn what_may_have_arrived_is_in_doubt_until_somebody_says(house: &dyn H
     let ways = [way("c:x", 200, true), way("tray:x", 300, false)];
     commit_sends(&*store, "1", vec![by(&ways, "letter")]).await;
     let first = claim(&*store, 1).await.remove(0);
-    let lost = Outcome::Later { at: at(2), cause: "no answer".into(), doubt: true, turn: Turn::FarEnd };
+    let lost = Outcome::Later { at: at(2), cause: "no answer".into(), doubt: Some(true), turn: Turn::FarEnd };
     assert!(settle(&*store, &first, 0, lost, true, 1).await);
     let again = claim(&*store, 2).await.remove(0);
     assert!(again.heads[0].unclear);
