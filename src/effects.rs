@@ -181,8 +181,8 @@ pub enum Fact {
     Bestand(Option<Bestand>),
     /// How many.
     Anzahl(u64),
-    /// Each place once, as a child of which nothing else is known, and how many were born there.
-    Orte(Vec<(Kind, u64)>),
+    /// Each place once, as a child of which nothing else is known, and how many were born there; `None` where these are more than are counted.
+    Orte(Option<Vec<(Kind, u64)>>),
     /// Whether it is the newest one.
     Neueste(bool),
     /// Who was ahead, each partner once.

@@ -117,6 +117,17 @@ pub fn incomplete() -> Trouble {
     Rejection::new(Fault::Other, text).rule("angaben-fehlen").into()
 }
 
+/// The refusal of a comparison where nobody can count what went over with a part of the area.
+fn uncounted() -> Trouble {
+    let text = "Die Orte in diesem Register sind zu viele, um zu zählen, was mit einem Teil des Gebiets übergegangen ist.";
+    Rejection::new(Fault::Other, text).rule("orte-ungezaehlt").into()
+}
+
+/// How many the mirror counts, for audit and operator.
+fn zahl(gezaehlt: Option<u64>) -> String {
+    gezaehlt.map_or_else(|| "-".to_owned(), |n| n.to_string())
+}
+
 fn hindered(hindernis: Hindernis) -> Trouble {
     let (rule, text) = match hindernis {
         Hindernis::NichtBegonnen => {
@@ -197,14 +208,17 @@ impl Step for Stand {
         }
         let mut bestand = Bestand::default();
         let (mut gezaehlt, mut neueste, mut leads) = (0, false, Fact::Leads(Vec::new()));
-        let mut gone = 0;
+        let mut gone = Some(0);
         for (question, answer) in questions.iter().zip(&message.answers) {
             match (question, &answer.fact) {
                 (_, Fact::Bestand(found)) => bestand = found.clone().unwrap_or_default(),
                 (_, Fact::Anzahl(n)) => gezaehlt += n,
                 (Question::Orte(of), Fact::Orte(orte)) => {
-                    let went = orte.iter().filter(|(kind, _)| !self.tafeln.zaehlt(of, kind, &amt, am));
-                    gone += went.map(|(_, n)| n).sum::<u64>();
+                    let went = orte.as_ref().map(|orte| {
+                        let went = orte.iter().filter(|(kind, _)| !self.tafeln.zaehlt(of, kind, &amt, am));
+                        went.map(|(_, n)| n).sum::<u64>()
+                    });
+                    gone = gone.zip(went).map(|(gone, went)| gone + went);
                 }
                 (_, Fact::Neueste(is)) => neueste = *is,
                 (_, Fact::Leads(_)) => leads = answer.fact.clone(),
@@ -212,11 +226,11 @@ impl Step for Stand {
             }
         }
         // Counted as it stands now: where the new keeper took some of them over since that moment the two do not agree, until the next one.
-        let gezaehlt = gezaehlt.saturating_sub(gone);
+        let gezaehlt = gone.map(|gone: u64| gezaehlt.saturating_sub(gone));
         uhr::judge(message, stamp, &leads)?;
         let (now, who) = (message.now(), person(message).map(str::to_owned));
         let before = bestand.clone();
-        let mut detail = vec![("was", said.was.clone()), ("gezaehlt", gezaehlt.to_string())];
+        let mut detail = vec![("was", said.was.clone()), ("gezaehlt", zahl(gezaehlt))];
         match said.was.as_str() {
             "beginn" => {
                 who.ok_or_else(only_persons)?;
@@ -224,6 +238,7 @@ impl Step for Stand {
             }
             "abgleich" => {
                 let person = who.ok_or_else(only_persons)?;
+                let gezaehlt = gezaehlt.ok_or_else(uncounted)?;
                 let abgleich = Abgleich { mit, ..abgleich(&said, (at, stand), gezaehlt, person)? };
                 detail.push(("lueckenlos", abgleich.lueckenlos().to_string()));
                 detail.push(("liste", abgleich.liste.to_string()));
@@ -243,12 +258,11 @@ impl Step for Stand {
                 let anzahl = said.anzahl.ok_or_else(incomplete)?;
                 // An empty register may have no last message; every other one has, and no other delivery came after it until then.
                 let last = neueste && (said.letzte_uuid.is_some() || anzahl == 0);
-                let stimmt = last && anzahl == gezaehlt;
+                let stimmt = last && gezaehlt == Some(anzahl);
                 detail.push(("stimmt", stimmt.to_string()));
                 let frist = SignedDuration::try_from(MELDEFRIST).unwrap_or(SignedDuration::MAX);
                 let counts_since = now.checked_sub(frist).unwrap_or(Timestamp::MIN);
-                let meldung =
-                    Meldung { am: at, anzahl, stimmt, gezaehlt: Some(gezaehlt), letzte: Some(last), mit };
+                let meldung = Meldung { am: at, anzahl, stimmt, gezaehlt, letzte: Some(last), mit };
                 let newest = bestand.melden(meldung.clone(), counts_since);
                 detail.push(("am", at.to_string()));
                 detail.push(("letzte", newest.to_string()));
@@ -272,11 +286,10 @@ impl Step for Stand {
 impl Stand {
     /// What the office learns by its receipt, and whom it calls where the two do not agree: its whole register is answered by persons only.
     fn tell(&self, message: &mut Message, amt: &str, meldung: &Meldung, bestand: &Bestand) {
-        let gezaehlt = meldung.gezaehlt.unwrap_or_default();
         let letzte = meldung.letzte.unwrap_or_default();
         let told = json!({
             "gemeldet": meldung.anzahl,
-            "gezaehlt": gezaehlt,
+            "gezaehlt": meldung.gezaehlt,
             "letzte_nachricht_stimmt": letzte,
             "stand": answer::zeitpunkt(meldung.am),
             "stimmt": meldung.stimmt,
@@ -288,7 +301,7 @@ impl Stand {
         }
         let facts = vec![
             ("office", meldung.anzahl.to_string()),
-            ("mirror", gezaehlt.to_string()),
+            ("mirror", zahl(meldung.gezaehlt)),
             ("newest", letzte.to_string()),
         ];
         message.effects.calls.push(Call { code: DISAGREES, subject: amt.to_owned(), facts });
@@ -356,6 +369,8 @@ mod tests {
         neueste: bool,
         /// Where the children of the office that was asked for were born.
         orte: Vec<(&'static str, u64)>,
+        /// They are more than are counted.
+        zu_viele: bool,
     }
 
     fn said(was: &str, change: impl FnOnce(&mut Registermeldung)) -> Registermeldung {
@@ -391,7 +406,7 @@ mod tests {
                 Question::Orte(_) => {
                     let kind = |ort: &str| Kind { geburtsort: Some(ort.into()), ..Kind::default() };
                     let orte = world.orte.iter().map(|(ort, n)| (kind(ort), *n));
-                    Fact::Orte(orte.collect())
+                    Fact::Orte((!world.zu_viele).then(|| orte.collect()))
                 }
                 _ => panic!("unexpected question"),
             };
@@ -607,6 +622,29 @@ mod tests {
         assert!(!agrees(6, "2026-11-21T09:00:00Z"));
         // As of the last day it was all its own.
         assert!(agrees(6, "2026-11-14T22:59:00Z") && !agrees(3, "2026-11-14T22:59:00Z"));
+    }
+
+    #[test]
+    fn where_nobody_can_count_what_went_over_nothing_agrees() {
+        let begun = Bestand::beginnen("2026-11-01T09:00:00Z".parse().unwrap());
+        let mut world =
+            World { bestand: begun.clone(), anzahl: 6, neueste: true, zu_viele: true, ..World::default() };
+        let list = said("abgleich", |s| {
+            (s.anzahl, s.liste, s.fehlend, s.ueberzaehlig) = (Some(6), Some(true), Some(0), Some(0));
+            s.stand = Some("2026-11-20T09:00:00Z".into());
+        });
+        let mut message = ordered(list, Some("a"));
+        assert_eq!(run(&parted(), &mut message, &mut world), Err("S999 orte-ungezaehlt".into()));
+        assert!(message.effects.objections.is_empty() && world.bestand == begun);
+        for anzahl in [0, 6] {
+            let meldung = said("meldung", |s| (s.anzahl, s.letzte_uuid) = (Some(anzahl), Some("x".into())));
+            let mut message = ordered(meldung, None);
+            run(&parted(), &mut message, &mut world).unwrap();
+            let noted = world.bestand.meldung.clone().unwrap();
+            assert_eq!((noted.stimmt, noted.gezaehlt), (false, None));
+            assert_eq!(message.effects.calls.len(), 1, "the operator is called");
+            assert_eq!(message.told["bestand"]["gezaehlt"], Value::Null);
+        }
     }
 
     #[test]

@@ -135,14 +135,16 @@ async fn unsent(tx: &Tx<'_>, questions: &[Question], tags: &[Tag]) -> Stored<Vec
 /// How many records are open at a time.
 const PAGE: i64 = 500;
 
-/// Where the children of a partner's records were born, a page open at a time.
-async fn orte(base: &Base, tx: &Tx<'_>, partner: &str) -> Stored<Vec<(Kind, u64)>> {
+/// Where the children of a partner's records were born, a page open at a time; `None` where that is too much to count.
+async fn orte(base: &Base, tx: &Tx<'_>, partner: &str) -> Stored<Option<Vec<(Kind, u64)>>> {
     let (mut found, mut after) = (Orte::default(), None::<Uuid>);
     loop {
         let page = rows(tx, sql!("mirror_list"), &[&None::<&str>, &partner, &after, &PAGE]).await?;
-        let Some(last) = page.last() else { return Ok(found.counted()) };
+        let Some(last) = page.last() else { return Ok(Some(found.counted())) };
         after = Some(get(last, 0)?);
-        register::opened(base, tx, &page).await?.iter().for_each(|one| found.add(&one.registersatz.kind));
+        if !register::opened(base, tx, &page).await?.iter().all(|one| found.add(&one.registersatz.kind)) {
+            return Ok(None);
+        }
     }
 }
 

@@ -19,13 +19,25 @@ fn nur_ort(kind: &Kind) -> Kind {
     }
 }
 
+/// Places of one office that are told apart at most. An area has some hundred, and each way to write one counts for itself.
+const MOST: usize = 10_000;
+/// Records that are opened for one question at most: all children of the largest office of Germany are fewer.
+const RECORDS: u64 = 1_000_000;
+
 /// The places met so far.
 #[derive(Default)]
-pub struct Orte(HashMap<Ort, (Kind, u64)>);
+pub struct Orte {
+    places: HashMap<Ort, (Kind, u64)>,
+    records: u64,
+}
 
 impl Orte {
-    /// Counts the place of one child.
-    pub fn add(&mut self, kind: &Kind) {
+    /// Counts the place of one child; false where it is one more than are counted: then nothing is known.
+    pub fn add(&mut self, kind: &Kind) -> bool {
+        self.within(kind, MOST, RECORDS)
+    }
+
+    fn within(&mut self, kind: &Kind, most: usize, records: u64) -> bool {
         let kind = nur_ort(kind);
         let ort = (
             kind.geburtsort.clone(),
@@ -33,11 +45,36 @@ impl Orte {
             kind.register_ars.clone(),
             kind.geburtsdatum.is_some(),
         );
-        self.0.entry(ort).or_insert((kind, 0)).1 += 1;
+        self.records += 1;
+        let known = self.places.contains_key(&ort);
+        if self.records > records || !known && self.places.len() >= most {
+            return false;
+        }
+        self.places.entry(ort).or_insert((kind, 0)).1 += 1;
+        true
     }
 
     /// Each place once with its number, in no order.
     pub fn counted(self) -> Vec<(Kind, u64)> {
-        self.0.into_values().collect()
+        self.places.into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_its_bounds_nothing_is_counted() {
+        let born = |ort: &str| Kind { geburtsort: Some(ort.to_owned()), ..Kind::default() };
+        let mut places = Orte::default();
+        assert!(["a", "b", "a"].iter().all(|ort| places.within(&born(ort), 2, 9)));
+        assert!(!places.within(&born("c"), 2, 9), "a third place");
+        let mut records = Orte::default();
+        assert!(records.within(&born("a"), 2, 2) && records.within(&born("a"), 2, 2));
+        assert!(!records.within(&born("a"), 2, 2), "a third record");
+        let mut counted = Orte::default();
+        assert!(counted.add(&born("a")) && counted.add(&born("a")));
+        assert_eq!(counted.counted(), [(born("a"), 2)]);
     }
 }

@@ -319,17 +319,19 @@ fn opened(
     Ok(opened)
 }
 
-/// Where the children of a partner's records were born, one record open at a time.
-fn orte(connection: &Connection, keyring: &Keyring, partner: &str) -> Stored<Vec<(Kind, u64)>> {
+/// Where the children of a partner's records were born, one record open at a time; `None` where that is too much to count.
+fn orte(connection: &Connection, keyring: &Keyring, partner: &str) -> Stored<Option<Vec<(Kind, u64)>>> {
     let mut list = connection.prepare_cached(sql!("mirror_list")).map_err(trouble)?;
     let mut rows = list.query(params![None::<&str>, partner, None::<Uuid>, i64::MAX]).map_err(trouble)?;
     let mut found = Orte::default();
     while let Some(row) = rows.next().map_err(trouble)? {
         let owner = Owner::new("mirror", uuid(row.get(0).map_err(trouble)?).map_err(trouble)?);
         let sealed = row.get(3).map_err(trouble)?;
-        found.add(&shown::registersatz(Opened::read(connection, keyring, sealed, owner)?)?.kind);
+        if !found.add(&shown::registersatz(Opened::read(connection, keyring, sealed, owner)?)?.kind) {
+            return Ok(None);
+        }
     }
-    Ok(found.counted())
+    Ok(Some(found.counted()))
 }
 
 /// The attributes behind a stamp's number, without trace context.
