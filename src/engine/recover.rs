@@ -143,7 +143,6 @@ mod tests {
     use super::*;
     use crate::effects::Way;
     use crate::envelope::Stage;
-    use crate::seal::index::TAG_LEN;
     use crate::store::contract::Stamp;
     use crate::store::lane::Next;
 
@@ -239,7 +238,7 @@ mod tests {
             assert_eq!(found.map(|(found, _)| found), expected, "repeat is safe: {safe}");
         }
         // An answer that may have left is not taken for one that has not.
-        let answer = Due { delivers: Some([1; TAG_LEN]), ..due() };
+        let answer = Due { delivers: Some(std::array::from_fn(|_| 1)), ..due() };
         for (says, queued) in [(Ok(None), true), (unclear(), false), (later(), false)] {
             let now = Timestamp::UNIX_EPOCH;
             let found = look_up(&Says(says, true), &answer, Duration::from_secs(5), now).await;

@@ -354,7 +354,11 @@ mod tests {
         drop(taken);
         // They are back in the queue when the broker gets to it, and what was taken may come again.
         assert_eq!(looked(&mut age, 15, &flow, (0, 0), || flow.give_back(3)), Lying::Something);
-        assert_eq!(looked(&mut age, 30, &flow, (0, 0), || ()), Lying::Something, "perhaps on their way still");
+        assert_eq!(
+            looked(&mut age, 30, &flow, (0, 0), || ()),
+            Lying::Something,
+            "perhaps on their way still"
+        );
         assert_eq!(looked(&mut age, 45, &flow, (4, 4), || ()), Lying::Something, "it begins anew");
         (0..4).for_each(|_| flow.hand_over());
         (0..3).for_each(|_| flow.begin().taken());
