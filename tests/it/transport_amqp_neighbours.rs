@@ -323,7 +323,6 @@ async fn what_was_handed_over_and_nobody_has_read_is_told_and_counts_until_it_is
     }
     let looks = told.said().len();
     until("it was looked at twice more", 60, || told.said().len() >= looks + 2).await;
-    assert!(told.said()[1..].iter().any(|said| *said == Some(Lying::Something)), "{:?}", told.said());
     let said = told.said();
     let from = said.iter().position(|lying| *lying == Some(Lying::Something)).unwrap();
     assert!(said[from..].iter().all(|lying| *lying == Some(Lying::Something)), "{said:?}");

@@ -18,14 +18,20 @@ use crate::store::sqlite::{register, take_back};
 /// Takes them back; returns whether a request is to run again. `left`: the keys under which what changes or goes stood before.
 pub fn all(scene: &mut Scene<'_>, work: &Work, left: &BTreeSet<Tag>) -> Stored<bool> {
     let mut decided: BTreeMap<Tag, Speaks> = BTreeMap::new();
-    for (key, speaks) in work.speaks_under(left) {
-        let mut list = scene.connection.prepare_cached(sql!("trace_decided")).map_err(trouble)?;
+    let under = work.speaks_under(left);
+    if under.is_empty() {
+        return Ok(false);
+    }
+    // Hardly ever anything rests on them: one statement, which is taken out once for all of them.
+    let mut list = scene.connection.prepare_cached(sql!("trace_decided")).map_err(trouble)?;
+    for (key, speaks) in under {
         let found = list.query_map([&key[..]], |r| r.get::<_, Tag>(0)).map_err(trouble)?;
         for vorgang in found {
             let most = decided.entry(vorgang.map_err(trouble)?).or_insert(speaks);
             *most = speaks.max(*most);
         }
     }
+    drop(list);
     let mut any = false;
     for (vorgang, speaks) in decided {
         let stands = register::vorgang(scene.connection, scene.keyring, &vorgang)?;
