@@ -2,6 +2,7 @@
 //! lists of revoked certificates with how late they may be. Everything of it stands in the configuration and is read again when its files change.
 //! It never trusts what an authority certified for somebody else, and never asks anybody over the net.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -175,6 +176,31 @@ pub fn age(written: &AuthoritySettings, list: &RevocationList, now: Timestamp) -
     }
 }
 
+/// A list that is not in force as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// Its file, as written.
+    pub file: String,
+    /// Whether nothing is taken under its issuer.
+    pub over: bool,
+    /// What is said of it.
+    pub said: String,
+}
+
+/// What a person is called for at a connection: by file how bad it is and what is said. Several may name one file, each with a grace of its own:
+/// the worst of it counts, whoever stands first.
+pub fn worst(connection: &str, late: &[Late]) -> BTreeMap<String, (u8, String)> {
+    let mut all: BTreeMap<String, (u8, String)> = BTreeMap::new();
+    for one in late {
+        let grade = u8::from(one.over);
+        let known = all.entry(format!("{connection} {}", one.file)).or_insert((grade, one.said.clone()));
+        if known.0 < grade {
+            *known = (grade, one.said.clone());
+        }
+    }
+    all
+}
+
 /// A list that is not fresh, in words: of which file, since when, until when.
 pub fn said(path: &Path, list: &RevocationList, age: Age) -> Option<String> {
     let (path, next) = (path.display(), list.next());
@@ -186,5 +212,22 @@ pub fn said(path: &Path, list: &RevocationList, age: Age) -> Option<String> {
         Age::Over => Some(format!(
             "{path}: the next list of revoked certificates was due {next}; this one holds no longer, and nothing is taken under its issuer"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_list_that_several_name_the_worst_is_said_whoever_stands_first() {
+        let one = |file: &str, over, said: &str| Late { file: file.to_owned(), over, said: said.to_owned() };
+        let all = [one("a.crl", false, "late"), one("a.crl", true, "over"), one("b.crl", false, "late")];
+        for order in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [2, 0, 1]] {
+            let found = worst("haus", &order.map(|at: usize| all[at].clone()));
+            let found: Vec<_> =
+                found.iter().map(|(key, (grade, said))| (key.as_str(), *grade, said.as_str())).collect();
+            assert_eq!(found, [("haus a.crl", 1, "over"), ("haus b.crl", 0, "late")], "{order:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::osci_authority::{self, Age, AuthoritySettings, ByAuthority};
+use super::osci_authority::{self, Age, AuthoritySettings, ByAuthority, Late};
 use super::osci_keys::{LOOK, terms};
 use super::osci_pins::{check_files, read, unfit_files};
 use super::port::Admission;
@@ -401,18 +401,15 @@ impl Book {
         let known = Known { intermediaries, authors };
         unread.extend(known.shared());
         self.call(&late);
-        unread.extend(late.into_iter().map(|(_, _, said)| said));
+        unread.extend(late.into_iter().map(|one| one.said));
         self.say(&unread);
         known
     }
 
     /// Calls a person for each list that is late, again where it holds no longer, and says once that it is over.
-    fn call(&self, late: &[(String, u8, String)]) {
+    fn call(&self, late: &[Late]) {
         let mut standing = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = |(file, grade, said): &(String, u8, String)| {
-            (format!("{} {file}", self.connection), (*grade, said.clone()))
-        };
-        standing.are(&late.iter().map(of).collect());
+        standing.are(&osci_authority::worst(&self.connection, late));
     }
 
     /// The certificates of a file; where it cannot be read those that it had before, and why.
@@ -477,8 +474,8 @@ struct Look<'b> {
     /// Why files cannot be read.
     unread: Vec<String>,
     used: Vec<PathBuf>,
-    /// Lists that are late: which file, how bad, in words.
-    late: Vec<(String, u8, String)>,
+    /// Lists that are late, or that there are none of.
+    late: Vec<Late>,
 }
 
 impl Look<'_> {
@@ -506,15 +503,25 @@ impl Look<'_> {
         let mut lists = Vec::new();
         for path in &written.lists {
             let whole = self.book.config.join(path);
-            let found = self.book.list(&whole).or_else(|(old, cause)| {
-                self.unread.push(format!("{}: {cause}", path.display()));
-                old.ok_or(())
-            });
+            let file = path.display().to_string();
+            let found = self.book.list(&whole);
             self.used.push(whole);
-            let Ok(list) = found else { continue };
+            let list = match found {
+                Ok(list) => list,
+                Err((Some(old), cause)) => {
+                    self.unread.push(format!("{file}: {cause}"));
+                    old
+                }
+                // None to go on with: nothing is taken, as with one that holds no longer.
+                Err((None, cause)) => {
+                    let said = format!("{file}: {cause}; nothing is taken under its issuer");
+                    self.late.push(Late { file, over: true, said });
+                    continue;
+                }
+            };
             let age = osci_authority::age(written, &list, self.now);
             if let Some(said) = osci_authority::said(path, &list, age) {
-                self.late.push((path.display().to_string(), u8::from(age == Age::Over), said));
+                self.late.push(Late { file, over: age == Age::Over, said });
             }
             lists.push(list);
         }

@@ -66,7 +66,7 @@ impl Certificate {
         if !rest.is_empty() {
             return Err(NoCertificate);
         }
-        let moment = |seconds: i64| Timestamp::from_second(seconds).map_err(|_| NoCertificate);
+        let moment = |seconds: i64| der::moment(seconds).ok_or(NoCertificate);
         let usage = parsed.key_usage().map_err(|_| NoCertificate)?.map(|extension| extension.value);
         let spki = parsed.public_key();
         let inner = Inner {

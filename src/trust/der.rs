@@ -1,5 +1,16 @@
 //! The little DER that keys need: elements one after another, and writing one. It never follows a structure by itself.
 
+use jiff::Timestamp;
+
+/// A moment in seconds of the epoch. What lies behind the last one that is counted here is the last one: 99991231235959Z is how RFC 5280 (4.1.2.5)
+/// writes that there is no end, and a last list of an authority that makes no further one has it, too. `None` before the first one.
+pub fn moment(seconds: i64) -> Option<Timestamp> {
+    match Timestamp::from_second(seconds) {
+        Ok(moment) => Some(moment),
+        Err(_) => (seconds > 0).then_some(Timestamp::MAX),
+    }
+}
+
 /// The first element of `der`: its tag, its content, and what follows; `None` when there is no whole one.
 pub fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let [tag, first, rest @ ..] = der else { return None };

@@ -10,6 +10,7 @@ use thiserror::Error;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
+use super::der;
 use super::digest::Digest;
 
 /// Octets of a list that are looked at; large authorities have some of a few MiB.
@@ -46,7 +47,7 @@ impl RevocationList {
         if !rest.is_empty() {
             return Err(NoList);
         }
-        let moment = |seconds: i64| Timestamp::from_second(seconds).map_err(|_| NoList);
+        let moment = |seconds: i64| der::moment(seconds).ok_or(NoList);
         let made = moment(parsed.last_update().timestamp())?;
         let next = moment(parsed.next_update().ok_or(NoList)?.timestamp())?;
         let issuer = parsed.issuer().to_string();

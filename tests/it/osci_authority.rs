@@ -3,16 +3,23 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use drehscheibe::clock::Clock;
+use drehscheibe::telemetry::parts::Turn;
 use drehscheibe::transport::osci::kind::Kind;
+use drehscheibe::transport::osci_client::keeper::Keeper;
+use jiff::SignedDuration;
 use rcgen::{CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber};
 use serde_json::{Value, json};
 
+use crate::osci_client::{mailbox, recorded, writers};
 use crate::osci_door::{Delivery, OsciDoor, file, pin, settings};
+use crate::osci_mailbox::failing;
+use crate::osci_peer::{self, Intermediary};
 use crate::osci_support::{certificate, inside_term};
-use crate::transport_support::eventually;
+use crate::transport_support::{eventually, start};
 
 /// A list of the authority of the recordings, made and followed by the next one so many hours from the moment of the tests.
 fn list(revoked: &[&str], (made, next): (i64, i64)) -> Vec<u8> {
@@ -173,6 +180,71 @@ async fn a_list_that_is_changed_holds_without_a_start_and_a_late_one_is_told() {
     }
     eventually(|| said().is_none()).await;
     door.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_judged_for_want_of_a_list_is_nobodys_fault_and_comes_with_the_next_list() {
+    let Some(peer) = Intermediary::start() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let by_list = |path: &Path| {
+        let mut settings = mailbox(&peer);
+        settings["intermediary"] = json!({
+            "trust": {
+                "authorities": [pin("ca")],
+                "subject": ["CN=Test intermed_sig", "O=THROWAWAY TEST ONLY"],
+                "lists": [path],
+            },
+            "cipher": [pin("intermed_enc")],
+        });
+        settings
+    };
+    let mut ids = Vec::new();
+    for begins in ["04-", "05-"] {
+        ids.push(peer.inject(recorded(begins)).await);
+    }
+    // No list that could be read, and none from before: nothing is asked for, and the file is named.
+    let torn = place.path().join("torn.crl");
+    fs::write(&torn, "torn").unwrap();
+    let (house, around, _) = osci_peer::house(&writers());
+    let running = start(Arc::new(Keeper::new("haus", &by_list(&torn), &around).unwrap().unwrap()));
+    let said = failing(&around, "mailbox of haus").await.failing.unwrap();
+    assert_eq!(said.turn, Turn::Ours, "{said:?}");
+    assert!(said.cause.contains("no list of revoked certificates of its issuer"), "{said:?}");
+    let named = failing(&around, "osci certificates haus").await.failing.unwrap();
+    assert!(named.cause.contains("torn.crl"), "{named:?}");
+    running.end().await.unwrap();
+    assert!(peer.kinds().await.iter().all(|kind| kind == "InitDialog"));
+    assert!(house.apart.lock().unwrap().is_empty());
+
+    // In the middle of a dialog: its time is over while the first delivery is committed.
+    let path = place.path().join("liste.crl");
+    fs::write(&path, list(&[], (-24, 24))).unwrap();
+    let (house, around, _) = osci_peer::house(&writers());
+    let hold = house.hold();
+    let running = start(Arc::new(Keeper::new("haus", &by_list(&path), &around).unwrap().unwrap()));
+    house.wait_for(1).await;
+    around.clock.move_to(inside_term() + SignedDuration::from_hours(25));
+    *house.hold.lock().unwrap() = None;
+    hold.notify_waiters();
+    let said = failing(&around, "mailbox of haus").await.failing.unwrap();
+    assert_eq!(said.turn, Turn::Ours, "{said:?}");
+    assert!(said.cause.contains("the list of revoked certificates of its issuer is out of date"), "{said:?}");
+    let fetched = |kinds: Vec<String>| kinds.iter().filter(|kind| *kind == "FetchDelivery").count();
+    assert_eq!(fetched(peer.kinds().await), 2, "the second one was fetched, and its answer not judged");
+    assert_eq!(house.delivered().len(), 1);
+    assert_eq!(peer.card(&ids[1]).await["reception"], Value::Null);
+    // Nothing is kept as an answer that does not count, and no delivery is one that cannot be taken.
+    assert!(house.apart.lock().unwrap().is_empty());
+    assert!(around.parts.said().iter().all(|said| !said.part.starts_with("not fetched")));
+    fs::write(&path, list(&[], (24, 48))).unwrap();
+    house.wait_for(2).await;
+    eventually(|| around.parts.said().iter().all(|said| said.failing.is_none())).await;
+    running.end().await.unwrap();
+    let delivered = house.delivered();
+    let found: Vec<_> = delivered.iter().map(|found| found.head.correlation.clone().unwrap()).collect();
+    assert_eq!(found, ids);
+    assert!(house.apart.lock().unwrap().is_empty());
+    assert_ne!(peer.card(&ids[1]).await["reception"], Value::Null);
 }
 
 #[test]

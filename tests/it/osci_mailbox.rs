@@ -20,7 +20,7 @@ use crate::osci_support::{certificate, inside_term, verified};
 use crate::transport_support::{eventually, start};
 
 /// What is said of a part, once it fails.
-async fn failing(around: &Surroundings, part: &str) -> Said {
+pub async fn failing(around: &Surroundings, part: &str) -> Said {
     let found = || around.parts.said().into_iter().find(|said| said.part == part && said.failing.is_some());
     eventually(|| found().is_some()).await;
     found().unwrap()

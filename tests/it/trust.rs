@@ -428,6 +428,43 @@ fn a_list_that_is_late_holds_for_its_grace_and_what_it_names_is_revoked_for_ever
     assert_eq!(RevocationList::read(pem.as_bytes()).unwrap(), RevocationList::read(&fresh).unwrap());
 }
 
+#[test]
+fn a_date_that_says_that_there_is_no_end_is_no_fault() {
+    // 99991231235959Z; RFC 5280 4.1.2.5.
+    let end = rcgen::date_time_ymd(9999, 12, 31) + std::time::Duration::from_secs(86_399);
+    let root = authority("Root", None, now());
+    let certificate = leaf(&root, |params| params.not_after = end);
+    assert_eq!(certificate.not_after(), Timestamp::MAX);
+    let last = |revoked: &[u64]| {
+        let params = CertificateRevocationListParams {
+            this_update: time(now()).not_before,
+            next_update: end,
+            crl_number: SerialNumber::from(1u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked
+                .iter()
+                .map(|serial| RevokedCertParams {
+                    serial_number: SerialNumber::from(*serial),
+                    revocation_time: time(now()).not_before,
+                    reason_code: None,
+                    invalidity_date: None,
+                })
+                .collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        RevocationList::read(params.signed_by(&root.issuer).unwrap().der()).unwrap()
+    };
+    let judged = |list: RevocationList| {
+        assert_eq!((list.next(), list.holds_until(days(1))), (Timestamp::MAX, Timestamp::MAX));
+        let mut anchors = Anchors::default();
+        anchors.authority(&root.certificate);
+        anchors.list(list);
+        anchors.trusts(&certificate, Use::Sign, now(), LISTED).map(drop)
+    };
+    assert_eq!(judged(last(&[])), Ok(()));
+    assert_eq!(judged(last(&[77])), Err(Untrusted::Revoked));
+}
+
 fn base64(octets: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(octets)

@@ -83,6 +83,7 @@ pub async fn fetch<T, E>(
             contents: gathered.contents,
             apart: apart.map(|apart| apart.cause()),
         },
+        Some(Came::Unfit(unfit)) if unfit.ours => return Err(Trouble::NotNow(unfit.why)),
         Some(Came::Unfit(unfit)) => return Err(Trouble::Unreadable(unfit.why)),
         None => return Err(Trouble::Unreadable("an answer without a delivery".to_owned())),
     };

@@ -206,9 +206,14 @@ impl Keeper {
             Ok(heard) => heard,
             // Somebody else took it, or it went.
             Err((trouble, _)) if trouble.code() == Some(9803) => return Ok(true),
-            Err((trouble @ (Trouble::Unreached(_) | Trouble::Unwritable(_) | Trouble::Spool(_)), _)) => {
-                return Err(trouble.into());
-            }
+            // Nothing of it is this delivery's: no other one would fare better.
+            Err((
+                trouble @ (Trouble::Unreached(_)
+                | Trouble::Unwritable(_)
+                | Trouble::Spool(_)
+                | Trouble::NotNow(_)),
+                _,
+            )) => return Err(trouble.into()),
             Err((trouble, raw)) => {
                 let goes_on = matches!(trouble, Trouble::Refused(_)) && dialog.is_open();
                 let cause = trouble.to_string();
@@ -256,8 +261,11 @@ impl Keeper {
         let (partner, gathered, apart) = match delivery {
             Some(Came::Of { partner, gathered, apart }) => (partner, gathered, apart),
             Some(Came::Unfit(unfit)) => {
+                if unfit.ours {
+                    return Ok(Err((unfit.why, Turn::Ours)));
+                }
                 raise(Alarm::SenderNotAdmitted, &self.binding, &[]);
-                return Ok(Err((unfit.why, if unfit.ours { Turn::Ours } else { Turn::FarEnd })));
+                return Ok(Err((unfit.why, Turn::FarEnd)));
             }
             None => return Ok(Err(("an answer without a delivery".to_owned(), Turn::FarEnd))),
         };
@@ -477,6 +485,12 @@ impl Keeper {
     fn fails(&self, trouble: &Trouble) {
         let failing = match trouble {
             Trouble::Unreached(why) => why.failing(),
+            Trouble::NotNow(_) => Failing {
+                cause: trouble.to_string(),
+                next: "put the newest list of revoked certificates of that issuer in place; nothing was received, and it is tried again by itself"
+                    .to_owned(),
+                turn: trouble.turn(),
+            },
             _ => Failing {
                 cause: trouble.to_string(),
                 next: "tried again by itself; look with `drehscheibe doctor`, then ask who runs the intermediary"

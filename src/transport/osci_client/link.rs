@@ -404,9 +404,12 @@ fn read(
             let signer = signers.first().ok_or_else(|| ill("nobody signed it".to_owned()))?;
             let trusted = intermediary.signs(&signer.certificate, now);
             if let Err(cause) = &trusted {
+                let fingerprint = signer.certificate.fingerprint();
+                if cause.is_ours() {
+                    return Err(Trouble::NotNow(format!("it is signed under {fingerprint}: {cause}")));
+                }
                 return Err(ill(format!(
-                    "it is signed under a certificate that is not the intermediary's, or not in its term: {}: {cause}",
-                    signer.certificate.fingerprint()
+                    "it is signed under a certificate that is not the intermediary's, or not in its term: {fingerprint}: {cause}"
                 )));
             }
             let signer = osci_evidence::of(vec![ENVELOPE.to_owned()], signer, &trusted, now);

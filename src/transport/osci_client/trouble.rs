@@ -26,6 +26,10 @@ pub enum Trouble {
     /// An answer that does not count: it cannot be opened, is not what was signed, or is not the intermediary's.
     #[error("the answer does not count: {0}")]
     Unreadable(String),
+    /// An answer of which nobody can say now whether it counts, for want of something of ours, such as a list of revoked certificates in force:
+    /// nothing says that anything is wrong with it.
+    #[error("whether the answer counts cannot be judged now: {0}")]
+    NotNow(String),
     /// An answer that is larger than what is read: nothing of it counts.
     #[error("the answer is larger than `max-message`; raise it, or have what is asked for sent smaller")]
     TooLarge,
@@ -80,7 +84,7 @@ impl Trouble {
     pub fn turn(&self) -> Turn {
         match self {
             Trouble::Unreached(why) => why.turn(),
-            Trouble::Unwritable(_) | Trouble::Spool(_) | Trouble::TooLarge => Turn::Ours,
+            Trouble::Unwritable(_) | Trouble::Spool(_) | Trouble::TooLarge | Trouble::NotNow(_) => Turn::Ours,
             Trouble::Status(401 | 403 | 404 | 405) => Turn::Ours,
             Trouble::Lost(_) | Trouble::Status(_) | Trouble::Unreadable(_) => Turn::FarEnd,
             // Keys and certificates, and what our order was like, are ours.
@@ -137,6 +141,7 @@ pub fn judged(trouble: &Trouble) -> Verdict {
         Trouble::Status(_)
         | Trouble::Lost(_)
         | Trouble::Unreadable(_)
+        | Trouble::NotNow(_)
         | Trouble::TooLarge
         | Trouble::Fault(_) => Verdict::Open,
         Trouble::Refused(Code(code)) => match code {
@@ -184,6 +189,11 @@ mod tests {
         assert_eq!(judged(&Trouble::Lost("broke off")), Verdict::Open);
         assert_eq!(judged(&Trouble::Unreadable("x".to_owned())), Verdict::Open);
         assert_eq!(judged(&Trouble::Status(502)), Verdict::Open);
+        // The act was asked for: that its answer cannot be judged now says nothing of it.
+        let not_now = Trouble::NotNow("x".to_owned());
+        assert_eq!(judged(&not_now), Verdict::Open);
+        assert_eq!((not_now.turn(), not_now.is_far_end()), (Turn::Ours, false));
+        assert!(matches!(not_now.before_the_act(), SendError::Later { far_end: false, .. }));
         assert_eq!(judged(&Trouble::TooLarge), Verdict::Open);
         assert!(matches!(judged(&Trouble::Unreached(Unreached::Nobody)), Verdict::Not { used: false, .. }));
         for (text, said) in [("9801", "9801"), ("980", "no code"), ("geheim", "no code"), ("0800", "0800")] {
