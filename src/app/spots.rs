@@ -69,7 +69,11 @@ fn met(reached: BTreeSet<Reached>) -> Vec<Met> {
             if let Some(why) = meets(one, other) {
                 let text = format!("{} and {}: {why}", one.said(), other.said());
                 let (connection, partner) = (other.connection.clone(), other.spot.written.clone());
-                found.push(Met { text, connection, partner, at: String::new() });
+                let met = Met { text, connection, partner, at: String::new() };
+                // Two may meet in several ways that read alike.
+                if !found.contains(&met) {
+                    found.push(met);
+                }
             }
         }
     }
@@ -78,7 +82,10 @@ fn met(reached: BTreeSet<Reached>) -> Vec<Met> {
 
 fn meets(one: &Reached, other: &Reached) -> Option<&'static str> {
     let (here, there) = (&one.spot, &other.spot);
-    if here.written.is_some() && here.written == there.written || !same(&here.at, &there.at) {
+    if here.written.is_some() && here.written == there.written
+        || !same(&here.at, &there.at)
+        || !here.agrees(there)
+    {
         return None;
     }
     match (&here.written, &there.written) {

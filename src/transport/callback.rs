@@ -146,7 +146,13 @@ fn spots(_: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot> {
     let at = exact(&format!("{origin}{}{query}", url.path()));
     // A query may be a secret of the partner.
     let said = format!("{origin}{}", url.path());
-    vec![Spot { at, said, key: "url", written: Some(channel.partner.clone()) }]
+    vec![Spot {
+        at,
+        said,
+        key: "url",
+        written: Some(channel.partner.clone()),
+        apart: std::collections::BTreeMap::default(),
+    }]
 }
 
 /// Sends callbacks to one partner.

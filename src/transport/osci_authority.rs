@@ -2,7 +2,7 @@
 //! lists of revoked certificates with how late they may be. Everything of it stands in the configuration and is read again when its files change.
 //! It never trusts what an authority certified for somebody else, and never asks anybody over the net.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ids::sha256_hex;
 use super::osci_pins::{check_files, read, unfit_files};
+use super::port::spot::{AUTHORS, Spot, exact};
 use super::settings::Span;
 use super::watched;
 use crate::trust::certificate::Certificate;
@@ -77,6 +79,46 @@ pub fn check(written: &AuthoritySettings, at: &str, faults: &mut Vec<(String, St
 fn attribute(written: &str) -> Option<(&str, &str)> {
     let (name, value) = written.split_once('=')?;
     (!name.is_empty() && !value.is_empty()).then_some((name, value))
+}
+
+/// What a subject has to say, by attribute; `None` where no certificate can: one attribute with two values.
+fn says(subject: &[String]) -> Option<BTreeMap<String, String>> {
+    let mut says = BTreeMap::new();
+    for written in subject {
+        let (name, value) = attribute(written)?;
+        let before = says.insert(name.to_owned(), value.to_owned());
+        if before.is_some_and(|before| before != value) {
+            return None;
+        }
+    }
+    Some(says)
+}
+
+/// Who may stand right above a certificate: name and key, as one text each. Two certificates of one authority are one.
+fn issuers(written: &AuthoritySettings, config: &Path) -> BTreeSet<String> {
+    let files = written.authorities.iter().chain(&written.between);
+    let certificates = files.flat_map(|path| read(&config.join(path)).unwrap_or_default());
+    certificates.map(|one| format!("{} {}", one.subject(), sha256_hex(one.public_key()))).collect()
+}
+
+/// By which certificates a partner is known at a connection: whom an authority certified is told apart by what the subject says. Of two subjects
+/// that can both be true of one certificate an issuer in common makes one place.
+pub fn spots(written: &AuthoritySettings, connection: &str, partner: &str, config: &Path) -> Vec<Spot> {
+    let spot = |at: String, apart| Spot {
+        at: exact(&at),
+        said: "the subject that its certificates have".to_owned(),
+        key: AUTHORS,
+        written: Some(partner.to_owned()),
+        apart,
+    };
+    let mut subject = written.subject.clone();
+    subject.sort();
+    let mut all = vec![spot(format!("osci subject {} {connection}", subject.join("\n")), BTreeMap::new())];
+    if let Some(says) = says(&written.subject) {
+        let one = |issuer| spot(format!("osci issuer {issuer} {connection}"), says.clone());
+        all.extend(issuers(written, config).into_iter().map(one));
+    }
+    all
 }
 
 /// What of the files cannot be used: the key that names each, and its path with what is wrong.
@@ -217,7 +259,82 @@ pub fn said(path: &Path, list: &RevocationList, age: Age) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
     use super::*;
+
+    /// An authority of this name with a new key, in a file.
+    fn ca(place: &Path, file: &str) {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "Test CA");
+        let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        std::fs::write(place.join(file), made.der()).unwrap();
+    }
+
+    fn under(authorities: &[&str], subject: &[String]) -> AuthoritySettings {
+        AuthoritySettings {
+            authorities: authorities.iter().map(PathBuf::from).collect(),
+            between: Vec::new(),
+            subject: subject.to_vec(),
+            lists: Vec::new(),
+            grace: none(),
+            without_lists: true,
+        }
+    }
+
+    /// Whether one certificate could be either's, as `check` compares places.
+    fn meet(place: &Path, one: &AuthoritySettings, other: &AuthoritySettings) -> bool {
+        let (one, other) = (spots(one, "haus", "a", place), spots(other, "haus", "b", place));
+        one.iter().any(|one| other.iter().any(|other| one.at == other.at && one.agrees(other)))
+    }
+
+    #[test]
+    fn two_subjects_meet_where_one_certificate_can_have_both_and_one_issuer_makes_it() {
+        let place = tempfile::tempdir().unwrap();
+        ["a.der", "b.der"].iter().for_each(|file| ca(place.path(), file));
+        let texts = |said: &[&str]| said.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let (city, office) = (texts(&["O=Stadt Bremen"]), texts(&["CN=Jugendamt"]));
+        let meets = |one: &[&str], first: &[String], other: &[&str], second: &[String]| {
+            let (one, other) = (under(one, first), under(other, second));
+            let found = meet(place.path(), &one, &other);
+            assert_eq!(found, meet(place.path(), &other, &one));
+            found
+        };
+        assert!(meets(&["a.der"], &city, &["a.der"], &office));
+        assert!(meets(&["a.der"], &city, &["b.der", "a.der"], &office));
+        // Other authorities, of one name even: no certificate is both's.
+        assert!(!meets(&["a.der"], &city, &["b.der"], &office));
+        assert!(!meets(&["a.der"], &city, &["a.der"], &texts(&["O=Stadt Kiel", "CN=Jugendamt"])));
+    }
+
+    proptest! {
+        #[test]
+        fn two_subjects_agree_where_there_is_a_certificate_that_has_both(
+            one in prop::collection::vec((0..3_usize, 0..2_usize), 1..4),
+            other in prop::collection::vec((0..3_usize, 0..2_usize), 1..4),
+        ) {
+            let written = |said: &[(usize, usize)]| -> Vec<String> {
+                said.iter().map(|(name, value)| format!("{}={value}", ["C", "CN", "O"][*name])).collect()
+            };
+            // Every certificate over three attributes, each with one of both values or with another one.
+            let has = |said: &[(usize, usize)], at: usize| {
+                said.iter().all(|(name, value)| at / 3_usize.pow(u32::try_from(*name).unwrap()) % 3 == *value)
+            };
+            let there_is = (0..27).any(|at| has(&one, at) && has(&other, at));
+            let spot = |said: &[(usize, usize)]| {
+                says(&written(said)).map(|apart| Spot {
+                    at: String::new(), said: String::new(), key: AUTHORS, written: None, apart,
+                })
+            };
+            let agree = match (spot(&one), spot(&other)) {
+                (Some(one), Some(other)) => one.agrees(&other),
+                _ => false,
+            };
+            prop_assert_eq!(agree, there_is);
+        }
+    }
 
     #[test]
     fn of_a_list_that_several_name_the_worst_is_said_whoever_stands_first() {

@@ -297,19 +297,12 @@ pub fn authors(
                 said: format!("the certificate in {}", path.display()),
                 key: AUTHORS,
                 written: Some(partner.to_owned()),
+                apart: std::collections::BTreeMap::new(),
             });
         }
     }
-    // Whom an authority certified is told apart by what the subject says.
     if let Some(trust) = &pins.trust {
-        let mut subject = trust.subject.clone();
-        subject.sort();
-        spots.push(Spot {
-            at: exact(&format!("osci subject {} {connection}", subject.join("\n"))),
-            said: "the subject that its certificates have".to_owned(),
-            key: AUTHORS,
-            written: Some(partner.to_owned()),
-        });
+        spots.extend(osci_authority::spots(trust, connection, partner, config));
     }
     spots
 }

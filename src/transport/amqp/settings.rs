@@ -272,6 +272,7 @@ pub fn spots(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot
         },
         key: named,
         written: written.map(|channel| channel.partner.clone()),
+        apart: std::collections::BTreeMap::default(),
     };
     let Some(channel) = channel else {
         let ours = |queue: &QueueSettings| {

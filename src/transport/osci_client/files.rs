@@ -25,6 +25,7 @@ pub fn look((name, written): (&str, &Value), channel: Option<(&str, &Value)>, co
             said: format!("the mailbox of the certificate in {}", path.display()),
             key,
             written: partner.map(str::to_owned),
+            apart: std::collections::BTreeMap::default(),
         };
         found.iter().map(spot).collect::<Vec<Spot>>()
     };

@@ -1,5 +1,7 @@
 //! Places at far ends, as transports tell them, so that two which are one are found before anything runs. Knows no transport and opens nothing.
 
+use std::collections::BTreeMap;
+
 /// A place at a far end. No two partners are written to at one, and none that is taken from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spot {
@@ -11,6 +13,15 @@ pub struct Spot {
     pub key: &'static str,
     /// Who is written to there; `None` where it is taken from.
     pub written: Option<String>,
+    /// What tells it from others of the same text: two that both say one of these and not the same are two places. Mostly empty.
+    pub apart: BTreeMap<String, String>,
+}
+
+impl Spot {
+    /// Whether what each of the two says may be true of one and the same.
+    pub fn agrees(&self, other: &Spot) -> bool {
+        self.apart.iter().all(|(name, value)| other.apart.get(name).is_none_or(|known| known == value))
+    }
 }
 
 /// The key of a spot that is no place but by what a partner is known.

@@ -226,6 +226,7 @@ pub fn spots(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot
         said: format!("the mailbox of {}", named.value),
         key,
         written: written.map(|channel| channel.partner.clone()),
+        apart: std::collections::BTreeMap::default(),
     };
     match channel {
         None => {

@@ -185,7 +185,13 @@ pub fn spots(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot
     };
     let origin = origin(url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default());
     let at = exact(&format!("{origin} room {room}"));
-    vec![Spot { said: at.clone(), at, key: "room", written: Some(channel.partner.clone()) }]
+    vec![Spot {
+        said: at.clone(),
+        at,
+        key: "room",
+        written: Some(channel.partner.clone()),
+        apart: std::collections::BTreeMap::default(),
+    }]
 }
 
 #[cfg(test)]
