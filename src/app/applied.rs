@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::plan::PlanSet;
-use crate::route::plan_diff::Picture;
+use crate::route::outline::Outline;
 use crate::store::contract::{Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 
@@ -27,10 +27,10 @@ pub struct Applied {
 
 /// A hash of what runs, without what may differ between machines, nor what is only drained.
 pub fn runs(set: &PlanSet, drained: &BTreeSet<String>) -> String {
-    let mut picture = Picture::of_set(set, []);
-    picture.destinations.retain(|name| !drained.contains(name));
-    let picture = serde_json::to_vec(&Picture { version: String::new(), ..picture }).unwrap_or_default();
-    hex::encode(digest::digest(&digest::SHA256, &picture))
+    let mut outline = Outline::of_set(set, []);
+    outline.destinations.retain(|name| !drained.contains(name));
+    let outline = serde_json::to_vec(&Outline { version: String::new(), ..outline }).unwrap_or_default();
+    hex::encode(digest::digest(&digest::SHA256, &outline))
 }
 
 /// What was applied last by any replica.

@@ -115,6 +115,7 @@ impl Shared {
         // From here on the routes are the set's alone.
         let plans = std::mem::take(&mut compiled.plans);
         compiled.effective = serde_json::Value::Null;
+        compiled.noted.clear();
         let store = &*self.core.store;
         let now = self.around.clock.now();
         let (known_before, ended_before) = (drains::known(store).await?, drains::ended(store).await?);

@@ -100,7 +100,7 @@ pub struct FindArgs {
     /// Only this state; may be given several times.
     #[arg(long = "state", value_enum)]
     pub states: Vec<StateWord>,
-    /// Only refused with this code, such as `T070`.
+    /// Only with this code of a standard (`T070`), reason (`fremder-geburtsort`), rule (`R-…`) or alarm that a message raised (`outcome-unclear`).
     #[arg(long, value_name = "CODE")]
     pub code: Option<String>,
     /// Only received then: `yesterday 9:50–10:10`, `gestern`, `2026-12-01 10:00 bis 12:00` (German time).

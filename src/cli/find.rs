@@ -7,11 +7,14 @@ use uuid::Uuid;
 use super::args::Global;
 use super::args_messages::FindArgs;
 use super::exit::{CliError, Exit};
+use super::find_code::Sought;
 use super::messages::{ids_of, print_list, word_of};
-use super::output::{Output, berlin, moment};
+use super::output::{Output, berlin, beside, moment};
+use super::shipped;
 use super::stage;
 use super::window::{self, Window};
 use crate::app::fit::Fit;
+use crate::app::scratch::Scratch;
 use crate::clock::Clock;
 use crate::store::contract::{Filter, Key, Listed, Scope, Store};
 use crate::store::seek::Seek;
@@ -22,7 +25,7 @@ use crate::xoev::mapping::did_you_mean;
 
 /// Looked back so far where no time is named.
 const BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Opened one by one for a hash, so many at most.
+/// Opened one by one for a hash, reason or alarm, so many at most.
 const OPENED: usize = 20_000;
 /// So many at once.
 const PAGE: usize = 1_000;
@@ -38,13 +41,39 @@ pub async fn run(
     let store = stage::opened(global, &fit, true)?;
     let (store, now) = (&*store, clock.now());
     let window = seen(args, now)?;
+    let sought = match &args.code {
+        Some(word) => {
+            let scratch = Scratch::new()?;
+            Some(Sought::read(word, &shipped::packages(&global.xsd, &scratch.0)?)?)
+        }
+        None => None,
+    };
     let wanted = filter(args, window);
-    let found = match (&args.id, &args.own, &args.sha256) {
+    let wanted = sought.as_ref().map_or(wanted.clone(), |sought| sought.narrowed(wanted));
+    let fits = |listed: &Listed| sought.as_ref().is_none_or(|sought| sought.fits(listed));
+    let mut whole = true;
+    let mut found = match (&args.id, &args.own, &args.sha256) {
         (Some(id), _, _) => by_id(store, id, &wanted).await?,
         (_, Some(own), _) => by_own(store, &fit, own, args.partner.as_deref(), &wanted).await?,
-        (_, _, Some(hash)) => by_hash(store, hash, &wanted).await?,
+        (_, _, Some(hash)) => {
+            let of_hash = |listed: &Listed| listed.octets_sha256.starts_with(hash) && fits(listed);
+            let found;
+            (found, whole) = one_by_one(store, &wanted, of_hash).await?;
+            found
+        }
+        _ if sought.as_ref().is_some_and(Sought::is_looked_through) => {
+            let found;
+            (found, whole) = one_by_one(store, &wanted, fits).await?;
+            found
+        }
         _ => store.list(&Scope::Operator, wanted.clone()).await?,
     };
+    found.retain(fits);
+    if !whole {
+        beside(&format!(
+            "drehscheibe: the newest {OPENED} messages of that time were looked through, and there are more; name a shorter time with `--when`"
+        ));
+    }
     if found.is_empty() {
         out.say("nothing was found")?;
         for unknown in unknown(&fit, args) {
@@ -105,7 +134,6 @@ fn filter(args: &FindArgs, window: Option<Window>) -> Filter {
             partner: args.partner.clone(),
             route: args.route.clone(),
             message: args.message.clone(),
-            code: args.code.as_ref().map(|code| code.to_uppercase()),
             ..Seek::default()
         },
         ..Filter::default()
@@ -177,17 +205,24 @@ async fn by_own(
     Ok(store.list(&Scope::Operator, seeking(wanted, seek)).await?)
 }
 
-/// By the hash of its octets or the beginning of it: it stands sealed beside each message, so the window is opened one by one.
-async fn by_hash(store: &dyn Store, hash: &str, wanted: &Filter) -> Result<Vec<Listed>, CliError> {
+/// By what stands sealed beside each message (the hash of its octets, the cause), so the window is opened one by one; and whether all of it was.
+async fn one_by_one(
+    store: &dyn Store,
+    wanted: &Filter,
+    fits: impl Fn(&Listed) -> bool,
+) -> Result<(Vec<Listed>, bool), CliError> {
     let most = wanted.limit;
     let (mut found, mut before, mut opened) = (Vec::new(), None, 0);
-    while opened < OPENED && found.len() < most {
+    while found.len() < most {
+        if opened >= OPENED {
+            return Ok((found, false));
+        }
         let page = store.list(&Scope::Operator, Filter { before, limit: PAGE, ..wanted.clone() }).await?;
         let Some(last) = page.last() else { break };
         before = Some(last.id);
         opened += page.len();
-        found.extend(page.into_iter().filter(|listed| listed.octets_sha256.starts_with(hash)));
+        found.extend(page.into_iter().filter(|listed| fits(listed)));
     }
     found.truncate(most);
-    Ok(found)
+    Ok((found, true))
 }

@@ -42,6 +42,7 @@ pub mod dry_run;
 pub mod exit;
 pub mod explain;
 pub mod find;
+pub mod find_code;
 pub mod inspect;
 mod laid;
 pub mod letter;

@@ -9,7 +9,8 @@ use crate::cli::output::{Output, age};
 use crate::cli::stage;
 use crate::clock::Clock;
 use crate::envelope::Inbound;
-use crate::route::plan_diff::{Difference, InFlight, Names, Picture, difference};
+use crate::route::file_diff::{Field, FileChange, How};
+use crate::route::plan_diff::{Change, Difference, InFlight, Names, Picture, difference};
 use crate::store::contract::{Filter, Scope, Store};
 use crate::store::orders::Order;
 
@@ -91,6 +92,52 @@ async fn in_flight(store: &dyn Store) -> Result<InFlight, CliError> {
     Ok(flying)
 }
 
+/// So many fields of a file are printed; `--json` has all of them.
+const FIELDS: usize = 60;
+/// So many characters of a value.
+const SHOWN: usize = 120;
+
+fn print_file(change: &FileChange, out: &mut Output) -> Result<(), CliError> {
+    let FileChange { file, role, how, was, from, to, fields } = change;
+    let named = was.as_ref().map(|was| format!(" (was {was})")).unwrap_or_default();
+    let (word, from, to) = (role.word(), short(from.as_ref()), short(to.as_ref()));
+    out.say(&match how {
+        How::Added => format!("+ {word} {file}"),
+        How::Removed => format!("- {word} {file}"),
+        How::Renamed => format!("~ {word} {file}{named}: the same text by another name"),
+        How::Layout => format!("~ {word} {file}{named}: layout, order of keys or comments only"),
+        How::Changed if fields.is_empty() => format!("~ {word} {file}{named} (sha256 {from} → {to})"),
+        How::Changed => format!("~ {word} {file}{named}"),
+    })?;
+    for Field { path, from, to, secret } in fields.iter().take(FIELDS) {
+        out.say(&match (from.as_ref().map(written), to.as_ref().map(written)) {
+            _ if *secret => format!("    ~ {path}: changed"),
+            (Some(from), Some(to)) => format!("    ~ {path}: {from} → {to}"),
+            (None, Some(to)) => format!("    + {path}: {to}"),
+            (Some(from), None) => format!("    - {path}: {from}"),
+            (None, None) => format!("    ~ {path}"),
+        })?;
+    }
+    if fields.len() > FIELDS {
+        out.say(&format!("    and {} more; `--json` has all of them", fields.len() - FIELDS))?;
+    }
+    Ok(())
+}
+
+fn written(value: &serde_json::Value) -> String {
+    let text = value.to_string();
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// The beginning of a hash, which suffices to tell two apart.
+fn short(hash: Option<&String>) -> String {
+    hash.map_or_else(|| "–".to_owned(), |hash| hash.chars().take(12).collect())
+}
+
 fn print(found: &Difference, out: &mut Output) -> Result<(), CliError> {
     let names = |out: &mut Output, what: &str, names: &Names| -> Result<(), CliError> {
         for name in &names.added {
@@ -101,6 +148,14 @@ fn print(found: &Difference, out: &mut Output) -> Result<(), CliError> {
         }
         Ok(())
     };
+    if let Some(version) = &found.version {
+        out.say(&format!("~ version {} → {}", short(version.from.as_ref()), short(version.to.as_ref())))?;
+    }
+    if found.files_unknown {
+        out.say(
+            "  what runs was noted by a program before this one, without its files; after the next `routes apply` what differs is named",
+        )?;
+    }
     names(out, "route", &found.routes)?;
     for changed in &found.changed {
         out.say(&format!("~ route {} ({} → {})", changed.route, changed.from, changed.to))?;
@@ -111,10 +166,21 @@ fn print(found: &Difference, out: &mut Output) -> Result<(), CliError> {
             out.say("    what it does or sends has changed; see `check --explain`")?;
         }
     }
+    for file in &found.files {
+        print_file(file, out)?;
+    }
     names(out, "partner", &found.partners)?;
     names(out, "destination", &found.destinations)?;
     names(out, "source", &found.sources)?;
     names(out, "package", &found.packages)?;
+    for package in &found.package_files {
+        let Change { name, from, to } = package;
+        out.say(&format!(
+            "~ files of package {name} (sha256 {} → {})",
+            short(from.as_ref()),
+            short(to.as_ref())
+        ))?;
+    }
     for flying in &found.in_flight {
         let orphaned = if flying.orphaned { ", its route is gone then" } else { "" };
         out.say(&format!(

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::pipeline::step::{Refuse, SettingFault};
 use crate::plan::{Accept, Binding, Partner, Plan};
 use crate::route::connections::Connections;
-use crate::route::fault::{Collector, Desk};
+use crate::route::fault::{Collector, Desk, Needed};
 use crate::route::file::{Accepts, On, RouteFile};
 use crate::route::menus::Menus;
 use crate::route::partners::Partners;
@@ -92,7 +92,7 @@ impl Cells<'_> {
         if named.is_empty() && !self.partners.written.contains(&from.value) {
             let all = self.partners.written.iter().map(String::as_str).chain(self.partners.groups());
             let text = format!("unknown partner or group: `{}`", from.value);
-            desk.unknown(from.at, text, &from.value, all);
+            desk.lacking(Needed::Partners).unknown(from.at, text, &from.value, all);
         }
         let Some(wanted) = &entry.for_use else {
             return named.iter().map(|partner| partner.id.value.clone()).collect();
@@ -104,7 +104,7 @@ impl Cells<'_> {
             .collect();
         if admitted.is_empty() && !named.is_empty() {
             let text = format!("nobody of `{}` is admitted for the use `{}`", from.value, wanted.value);
-            desk.unknown(wanted.at, text, &wanted.value, self.partners.uses());
+            desk.lacking(Needed::Partners).unknown(wanted.at, text, &wanted.value, self.partners.uses());
         }
         admitted
     }
@@ -178,7 +178,7 @@ impl Cells<'_> {
             let kinds: BTreeSet<&str> =
                 self.connections.by_name.values().map(|known| known.kind.as_str()).collect();
             let text = format!("no connection of kind `{word}` in connections.yaml; write one");
-            desk.unknown(on.word.at, text, "", kinds);
+            desk.lacking(Needed::Connections).unknown(on.word.at, text, "", kinds);
         }
         if of_kind.is_empty() || !matches!(binding, Bindings::Listed) {
             return;
@@ -189,7 +189,7 @@ impl Cells<'_> {
         let values: Vec<&str> = names.chain(listed.iter().map(|(value, _)| value.as_str())).collect();
         if !values.contains(&on.value.value.as_str()) {
             let text = format!("no connection of kind `{word}` serves `{}`", on.value.value);
-            desk.unknown(on.value.at, text, &on.value.value, values);
+            desk.lacking(Needed::Connections).unknown(on.value.at, text, &on.value.value, values);
         }
     }
 
@@ -244,7 +244,7 @@ impl Cells<'_> {
         let senders: BTreeSet<&String> = accepts.iter().flat_map(|accept| &accept.partners).collect();
         for id in senders.into_iter().filter(|id| comes(id)) {
             if self.partners.by_name.get(id).is_some_and(|partner| !partner.answers_written) {
-                desk.fault(
+                desk.lacking(Needed::Partners).fault(
                     on.value.at,
                     format!(
                         "answers to `{id}` have no way back from `{}`; write `answers-by` in partners.yaml",
@@ -283,7 +283,7 @@ pub fn trays(desk: Desk<'_>, connections: &Connections, partners: &Partners) {
         texts_under(&connection.written, "partner", &mut named);
         for (partner, at) in named.iter().filter(|(partner, _)| !partners.written.contains(partner)) {
             let text = format!("unknown partner: `{partner}`; write it in partners.yaml");
-            desk.unknown(*at, text, partner, &partners.written);
+            desk.lacking(Needed::Partners).unknown(*at, text, partner, &partners.written);
         }
     }
 }

@@ -23,15 +23,16 @@ use crate::route::cells::{self, Cells, MakeRefuse, TIMER};
 use crate::route::compiled::{Compiled, WantedDestination, WantedSource};
 use crate::route::connections::{self, Connections};
 use crate::route::explain;
-use crate::route::fault::{Collector, Desk, Fault, Faults};
+use crate::route::fault::{Collector, Desk, Fault, Faults, Needed};
 use crate::route::file::{self, RouteFile};
+use crate::route::file_diff::{Noted, Role};
 use crate::route::letters::{self, Letters};
 use crate::route::menus::Menus;
 use crate::route::partners::{self, Partners, WrittenPartner};
 use crate::route::steps::Steps;
 use crate::route::tafeln;
 use crate::route::text_file::TextFile;
-use crate::route::tree::{self, At};
+use crate::route::tree::{self, At, Node};
 use crate::transport::port::{Admission, Channel};
 use crate::xoev::contract::{Known, Standards};
 
@@ -63,26 +64,26 @@ pub fn compile(
     now: Option<Timestamp>,
 ) -> Result<Compiled, Faults> {
     let collector = Collector::default();
+    let trees = Trees::of(&collector, files);
     let known = standards.known();
     let mut resolve = files.resolve.clone();
-    let connections = {
-        let desk = collector.desk(&files.connections.name, &files.connections.text);
-        tree::parse(&files.connections.text, desk)
-            .map(|root| {
-                if connections::is_real(&root) {
-                    resolve = config::unpublished(files.resolve.clone(), files.guarded.clone());
-                }
-                connections::read(desk, &root, menus.transports, &resolve)
-            })
-            .unwrap_or_default()
+    let connections = trees.root(&files.connections).map(|root| {
+        if connections::is_real(root) {
+            resolve = config::unpublished(files.resolve.clone(), files.guarded.clone());
+        }
+        connections::read(collector.again(&files.connections.name), root, menus.transports, &resolve)
+    });
+    let partners = connections.as_ref().zip(trees.root(&files.partners)).map(|(connections, root)| {
+        let desk = collector.again(&files.partners.name);
+        partners::read(desk, root, connections, menus.transports, &resolve, now)
+    });
+    let written = partners.as_ref().map(|partners| partners.written.as_slice());
+    let tafeln = Arc::new(tafeln::read(&collector, &files.tables, written));
+    let (Some(connections), Some(partners), true) = (connections, partners, trees.complete(files)) else {
+        // What stands in the other files would be judged against nothing: hundreds of faults that only follow from one.
+        collector.take_back(Needed::Connections, &files.connections.name);
+        return Err(collector.finish().0);
     };
-    let partners = {
-        let desk = collector.desk(&files.partners.name, &files.partners.text);
-        tree::parse(&files.partners.text, desk)
-            .map(|root| partners::read(desk, &root, &connections, menus.transports, &resolve, now))
-            .unwrap_or_default()
-    };
-    let tafeln = Arc::new(tafeln::read(&collector, &files.tables, &partners.written));
     let produktion =
         connections.settings.as_ref().is_some_and(|settings| settings.stage == Stage::Produktion);
     let texte = Arc::new(letters::read(&collector, &files.letters, &tafeln.aemter, produktion));
@@ -101,9 +102,14 @@ pub fn compile(
         texte: texte.clone(),
         shown: Vec::new(),
     };
-    let routes = compiler.routes(&files.routes);
+    let routes = compiler.routes(&files.routes, &trees);
     cells::conflicts(&collector, &routes);
-    deadlines(&collector, &routes);
+    // The route that takes what another one's deadline says may be one that could not be read.
+    if routes.len() == files.routes.len() {
+        deadlines(&collector, &routes);
+    }
+    collector.take_back(Needed::Connections, &files.connections.name);
+    collector.take_back(Needed::Partners, &files.partners.name);
     let shown = compiler.shown;
     let packages = packages(&known, &routes);
     let (faults, warnings) = collector.finish();
@@ -112,8 +118,55 @@ pub fn compile(
     }
     let version = version(files, standards.as_ref());
     let plans = routes.into_iter().map(|(_, plan)| plan).collect();
-    assemble(connections, partners, menus, plans, Rest { version, packages, warnings, shown, tafeln, texte })
+    let (noted, package_hashes) = (trees.noted(files), standards.hashes());
+    let rest = Rest { version, packages, warnings, shown, tafeln, texte, noted, package_hashes };
+    assemble(connections, partners, menus, plans, rest)
         .ok_or_else(|| Faults::of_file(&files.connections.name, "the stage has no settings; write them"))
+}
+
+/// What is written in the files, by their names; a file that is not YAML has its one fault on the desk and is missing here.
+struct Trees(BTreeMap<String, Node>);
+
+impl Trees {
+    fn of(collector: &Collector, files: &Files) -> Trees {
+        let mut trees = BTreeMap::new();
+        for file in Trees::read_here(files) {
+            if let Some(root) = tree::parse(&file.text, collector.desk(&file.name, &file.text)) {
+                trees.insert(file.name.clone(), root);
+            }
+        }
+        Trees(trees)
+    }
+
+    /// All that are read as trees, also those that their own room reads once more.
+    fn read_here(files: &Files) -> impl Iterator<Item = &TextFile> {
+        let first = [&files.connections, &files.partners].into_iter().chain(&files.routes);
+        first.chain(files.tables.iter().filter(|file| tafeln::is_tree(file))).chain(files.letters.all())
+    }
+
+    fn root(&self, file: &TextFile) -> Option<&Node> {
+        self.0.get(&file.name)
+    }
+
+    /// Whether everything can be judged that routes are judged against: they stand for themselves.
+    fn complete(&self, files: &Files) -> bool {
+        let routes: Vec<&str> = files.routes.iter().map(|file| file.name.as_str()).collect();
+        let mut others = Trees::read_here(files).filter(|file| !routes.contains(&file.name.as_str()));
+        others.all(|file| self.0.contains_key(&file.name))
+    }
+
+    fn noted(&self, files: &Files) -> BTreeMap<String, Noted> {
+        let by_fields =
+            |role: Role, file: &TextFile| (file.name.clone(), Noted::of(role, file, self.root(file)));
+        let whole = |role: Role, file: &TextFile| (file.name.clone(), Noted::of(role, file, None));
+        let routes = files.routes.iter().map(|file| by_fields(Role::Route, file));
+        routes
+            .chain([by_fields(Role::Connections, &files.connections)])
+            .chain([by_fields(Role::Partners, &files.partners)])
+            .chain(files.tables.iter().map(|file| whole(Role::Table, file)))
+            .chain(files.letters.all().map(|file| whole(Role::Letter, file)))
+            .collect()
+    }
 }
 
 /// A version that a partner takes must be loaded; where several are, it is better named than left to the oldest.
@@ -213,11 +266,11 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn routes(&mut self, texts: &'a [TextFile]) -> Vec<(RouteFile, Plan)> {
+    fn routes(&mut self, texts: &'a [TextFile], trees: &Trees) -> Vec<(RouteFile, Plan)> {
         let mut routes: Vec<(RouteFile, Plan)> = Vec::new();
         for text in texts {
-            let desk = self.collector.desk(&text.name, &text.text);
-            let Some(read) = tree::parse(&text.text, desk).and_then(|root| file::read(desk, &root)) else {
+            let desk = self.collector.again(&text.name);
+            let Some(read) = trees.root(text).and_then(|root| file::read(desk, root)) else {
                 continue;
             };
             if let Some((other, _)) = routes.iter().find(|(other, _)| other.route.value == read.route.value) {
@@ -358,6 +411,8 @@ struct Rest {
     shown: Vec<Value>,
     tafeln: Arc<Tafeln>,
     texte: Arc<Texte>,
+    noted: BTreeMap<String, Noted>,
+    package_hashes: BTreeMap<String, String>,
 }
 
 fn assemble(
@@ -435,6 +490,8 @@ fn assemble(
         patience,
         packages: rest.packages,
         warnings: rest.warnings,
+        noted: rest.noted,
+        package_hashes: rest.package_hashes,
         effective,
         tafeln: rest.tafeln,
         texte: rest.texte,

@@ -15,6 +15,7 @@ use crate::plan::{Partner, Patience, Plan, PlanSet};
 use crate::register::tafeln::Tafeln;
 use crate::route::connections::StageSettings;
 use crate::route::fault::Fault;
+use crate::route::file_diff::Noted;
 use crate::transport::port::binding::HttpBinding;
 use crate::transport::port::{Admission, Channel, Destinations};
 use crate::xoev::contract::Standards;
@@ -101,6 +102,10 @@ pub struct Compiled {
     pub packages: Vec<String>,
     /// What deserves a look but stops nothing.
     pub warnings: Vec<Fault>,
+    /// What is noted of the files, by their names.
+    pub noted: BTreeMap<String, Noted>,
+    /// Hashes of the packages at hand, by `standard/version` and `base`.
+    pub package_hashes: BTreeMap<String, String>,
     /// The effective configuration with every default; see `explain`.
     pub effective: Value,
     /// The tables of the stage.

@@ -2,7 +2,7 @@
 //! all of them. Never stops at the first one, never shows a secret that somebody wrote out.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -83,24 +83,42 @@ fn whole_file(file: &str, text: String) -> Fault {
     }
 }
 
+/// A file in which something is looked up that another one names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needed {
+    /// `connections.yaml`.
+    Connections,
+    /// `partners.yaml`.
+    Partners,
+}
+
 /// Where faults and warnings of one run of the compiler are put.
 #[derive(Default)]
 pub struct Collector {
     sources: RefCell<BTreeMap<String, Arc<str>>>,
-    faults: RefCell<Vec<Fault>>,
+    faults: RefCell<Vec<(Option<Needed>, Fault)>>,
     warnings: RefCell<Vec<Fault>>,
+    /// Files with a key that nobody knows there, or something of another form: what they lack may stand there at the wrong place.
+    misplaced: RefCell<BTreeSet<String>>,
 }
 
 impl Collector {
     /// A desk for one file; its text is kept (masked) for excerpts.
     pub fn desk<'a>(&'a self, file: &'a str, text: &str) -> Desk<'a> {
         self.sources.borrow_mut().insert(file.to_owned(), mask(text).into());
-        Desk { file, collector: self }
+        self.again(file)
     }
 
     /// A desk for a file whose text was given before.
     pub fn again<'a>(&'a self, file: &'a str) -> Desk<'a> {
-        Desk { file, collector: self }
+        Desk { file, collector: self, needs: None }
+    }
+
+    /// Takes back what says that a file lacks something which may stand there at the wrong place: it only follows from that.
+    pub fn take_back(&self, needed: Needed, file: &str) {
+        if self.misplaced.borrow().contains(file) {
+            self.faults.borrow_mut().retain(|(needs, _)| *needs != Some(needed));
+        }
     }
 
     /// True when no fault was put here so far.
@@ -115,7 +133,8 @@ impl Collector {
 
     /// Faults and warnings in the order of files, lines and columns.
     pub fn finish(self) -> (Faults, Vec<Fault>) {
-        (Faults { faults: sorted(self.faults.into_inner()) }, sorted(self.warnings.into_inner()))
+        let faults = self.faults.into_inner().into_iter().map(|(_, fault)| fault).collect();
+        (Faults { faults: sorted(faults) }, sorted(self.warnings.into_inner()))
     }
 }
 
@@ -131,13 +150,25 @@ pub struct Desk<'a> {
     /// The file.
     pub file: &'a str,
     collector: &'a Collector,
+    /// Where what is missing would have to stand, for faults that say that something is.
+    needs: Option<Needed>,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    /// The same for faults that say that another file lacks something.
+    pub fn lacking(self, needed: Needed) -> Desk<'a> {
+        Desk { needs: Some(needed), ..self }
+    }
+
+    /// Notes that something in this file stands at the wrong place; the fault is put beside it.
+    pub fn misplaced(&self) {
+        self.collector.misplaced.borrow_mut().insert(self.file.to_owned());
+    }
+
     /// A fault at a place.
     pub fn fault(&self, at: Place, text: impl Into<String>) {
         let fault = self.make(at, text.into(), Vec::new(), None);
-        self.collector.faults.borrow_mut().push(fault);
+        self.collector.faults.borrow_mut().push((self.needs, fault));
     }
 
     /// A fault in a name: lists what is allowed and names the nearest.
@@ -153,7 +184,7 @@ impl Desk<'_> {
         allowed.dedup();
         let nearest = nearest(written, &allowed);
         let fault = self.make(at, text.into(), allowed, nearest);
-        self.collector.faults.borrow_mut().push(fault);
+        self.collector.faults.borrow_mut().push((self.needs, fault));
     }
 
     /// A warning: shown, but nothing is refused.

@@ -1,6 +1,7 @@
 //! Reads a folder of route files and a stage folder into [`Files`]: the only part of the room that touches files.
 //! Sorted and bounded; never looks into other subfolders than those of tables and letters.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config;
@@ -34,7 +35,7 @@ pub fn load(routes: &Path, stage: &Path) -> Result<Files, Faults> {
             let of_stage = stage.join(tafeln::FOLDER).join(name);
             // The decision table is the same everywhere unless a stage tightens it.
             let shared = (*name == tafeln::AUSKUNFT).then(|| routes.join(tafeln::FOLDER).join(name));
-            [Some(of_stage), shared].into_iter().flatten().find(|path| path.exists())
+            [Some(of_stage), shared].into_iter().flatten().find(|path| stands(path))
         })
         .map(|path| read(&path))
         .collect();
@@ -59,6 +60,11 @@ pub fn load(routes: &Path, stage: &Path) -> Result<Files, Faults> {
     Ok(Files { routes, connections, partners, resolve, guarded, tables, letters: Letters { shared, own } })
 }
 
+/// Whether something stands there, be it a link that leads nowhere or a file that may not be looked at: whoever wrote it meant it.
+fn stands(path: &Path) -> bool {
+    !matches!(path.symlink_metadata(), Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory))
+}
+
 /// The YAML files of a folder, sorted by name; hidden ones are left out.
 pub fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let unreadable = |error: std::io::Error| {
@@ -69,7 +75,11 @@ pub fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
         let wanted = (name.ends_with(".yaml") || name.ends_with(".yml")) && !name.starts_with('.');
-        if wanted && path.is_file() {
+        // A link that leads nowhere was meant; a folder or pipe of such a name was not.
+        if wanted && path.metadata().is_ok_and(|found| !found.is_file()) {
+            continue;
+        }
+        if wanted {
             paths.push(path);
         }
         if paths.len() > MOST_ROUTES {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::config::Resolve;
 use crate::route::connections::{self, Connections};
 use crate::route::credentials;
-use crate::route::fault::Desk;
+use crate::route::fault::{Desk, Needed};
 use crate::route::place::Place;
 use crate::route::reading;
 use crate::route::tree::{At, Kind, Node};
@@ -344,7 +344,8 @@ impl Reader<'_> {
         let known = self.connections.written.contains(&name.value);
         if !known {
             let text = format!("unknown connection: `{}`; write it in connections.yaml", name.value);
-            self.desk.unknown(name.at, text, &name.value, &self.connections.written);
+            let desk = self.desk.lacking(Needed::Connections);
+            desk.unknown(name.at, text, &name.value, &self.connections.written);
         }
         known
     }

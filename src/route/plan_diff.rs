@@ -5,92 +5,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Plan, PlanSet};
 use crate::route::compiled::Compiled;
+use crate::route::file_diff::{self, FileChange, Noted};
+use crate::route::outline::Outline;
 
-/// What a set looks like from outside; comparable, without live parts and secrets.
+/// What a set looks like, as it is noted while it runs; comparable, without live parts and secrets. Whatever the version is a hash of stands
+/// here. A program before this one wrote the outline alone and reads nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Picture {
-    /// Hash of the whole set.
-    pub version: String,
-    /// Routes by name.
-    pub routes: BTreeMap<String, RoutePicture>,
-    /// Partners by name.
-    pub partners: BTreeSet<String>,
-    /// Destinations, `connection:partner`.
-    pub destinations: BTreeSet<String>,
-    /// Connections that take in.
-    pub sources: BTreeSet<String>,
-    /// Packages in use, `standard version`.
-    pub packages: BTreeSet<String>,
-}
-
-/// What a route looks like from outside.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoutePicture {
-    /// Hash of its file.
-    pub version: String,
-    /// Its bindings.
-    pub bindings: BTreeSet<String>,
-    /// Its messages.
-    pub messages: BTreeSet<String>,
-    /// Its partners.
-    pub partners: BTreeSet<String>,
-    /// Everything else that can be compared: order, limits, steps.
-    pub shape: String,
-}
-
-impl RoutePicture {
-    fn of(plan: &Plan) -> RoutePicture {
-        let steps: Vec<&str> = plan.steps.iter().map(|planned| planned.step.name()).collect();
-        RoutePicture {
-            version: plan.version.clone(),
-            bindings: plan.bindings.iter().map(|binding| binding.key.clone()).collect(),
-            messages: plan.accept.iter().map(|accept| accept.message.clone()).collect(),
-            partners: plan.accept.iter().flat_map(|accept| accept.partners.clone()).collect(),
-            shape: format!("{:?} {:?} {}", plan.order_by, plan.limits, steps.join(" ")),
-        }
-    }
+    /// Names.
+    #[serde(flatten)]
+    pub outline: Outline,
+    /// The files by name.
+    #[serde(default)]
+    pub files: BTreeMap<String, Noted>,
+    /// Hashes of the packages at hand, by `standard/version` and `base`.
+    #[serde(default)]
+    pub package_hashes: BTreeMap<String, String>,
 }
 
 impl Picture {
     /// The picture of what was compiled.
     pub fn of_compiled(compiled: &Compiled) -> Picture {
         Picture {
-            version: compiled.version.clone(),
-            routes: routes(compiled.plans.iter()),
-            partners: compiled.partners.keys().cloned().collect(),
-            destinations: compiled.destinations.iter().map(|wanted| wanted.key()).collect(),
-            sources: compiled.sources.iter().map(|wanted| wanted.connection.clone()).collect(),
-            packages: compiled.packages.iter().cloned().collect(),
+            outline: Outline::of_compiled(compiled),
+            files: compiled.noted.clone(),
+            package_hashes: compiled.package_hashes.clone(),
         }
     }
-
-    /// The picture of what runs; a set does not know its sources, so the caller names them.
-    pub fn of_set(set: &PlanSet, sources: impl IntoIterator<Item = String>) -> Picture {
-        let plans = || set.plans.iter().map(AsRef::as_ref);
-        let known = set.standards.known();
-        let used = |plan: &Plan, message: &str, standard: &str| {
-            plan.accept.iter().any(|accept| accept.message == message)
-                || plan.bindings.iter().any(|binding| binding.standard == standard)
-        };
-        Picture {
-            version: set.version.clone(),
-            routes: routes(plans()),
-            partners: set.partners.keys().cloned().collect(),
-            destinations: set.destinations.keys().cloned().collect(),
-            sources: sources.into_iter().collect(),
-            packages: known
-                .iter()
-                .filter(|known| plans().any(|plan| used(plan, &known.message, &known.standard)))
-                .map(|known| format!("{} {}", known.standard, known.version))
-                .collect(),
-        }
-    }
-}
-
-fn routes<'a>(plans: impl Iterator<Item = &'a Plan>) -> BTreeMap<String, RoutePicture> {
-    plans.map(|plan| (plan.route.clone(), RoutePicture::of(plan))).collect()
 }
 
 /// What is in flight, counted by the caller.
@@ -161,9 +103,28 @@ pub struct Flying {
     pub orphaned: bool,
 }
 
+/// Something that has two values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What it is.
+    pub name: String,
+    /// What runs; `None` where there is nothing.
+    pub from: Option<String>,
+    /// What would run, likewise.
+    pub to: Option<String>,
+}
+
 /// The whole difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Difference {
+    /// The version of the whole set, where it differs.
+    pub version: Option<Change>,
+    /// Files that differ, field by field.
+    pub files: Vec<FileChange>,
+    /// Packages of which a file differs, by their hashes.
+    pub package_files: Vec<Change>,
+    /// True when what runs was noted without its files, by a program before this one: which of them differ cannot be said.
+    pub files_unknown: bool,
     /// Routes added and removed.
     pub routes: Names,
     /// Routes that stay and differ.
@@ -186,20 +147,32 @@ impl Difference {
     /// True when nothing would change.
     pub fn is_empty(&self) -> bool {
         let names = [&self.routes, &self.partners, &self.destinations, &self.sources, &self.packages];
-        self.changed.is_empty() && names.iter().all(|names| names.is_empty())
+        self.version.is_none()
+            && self.files.is_empty()
+            && self.package_files.is_empty()
+            && self.changed.is_empty()
+            && names.iter().all(|names| names.is_empty())
     }
 }
 
 /// Compares what runs with what would run; `drain` lets things in use be removed.
 pub fn difference(running: &Picture, new: &Picture, in_flight: &InFlight, drain: bool) -> Difference {
-    let names = |picture: &Picture| picture.routes.keys().cloned().collect::<BTreeSet<String>>();
+    let (before, after) = (&running.outline, &new.outline);
+    let names = |outline: &Outline| outline.routes.keys().cloned().collect::<BTreeSet<String>>();
+    let nothing_ran = before.version.is_empty();
+    let files_unknown = running.files.is_empty() && !nothing_ran && before.version != after.version;
+    let compares_files = !(running.files.is_empty() || nothing_ran);
     let mut difference = Difference {
-        routes: Names::between(&names(running), &names(new)),
-        changed: changed(running, new),
-        partners: Names::between(&running.partners, &new.partners),
-        destinations: Names::between(&running.destinations, &new.destinations),
-        sources: Names::between(&running.sources, &new.sources),
-        packages: Names::between(&running.packages, &new.packages),
+        version: change("version", &before.version, &after.version),
+        files: if compares_files { file_diff::changes(&running.files, &new.files) } else { Vec::new() },
+        package_files: if compares_files { hashes(running, new) } else { Vec::new() },
+        files_unknown,
+        routes: Names::between(&names(before), &names(after)),
+        changed: changed(before, after),
+        partners: Names::between(&before.partners, &after.partners),
+        destinations: Names::between(&before.destinations, &after.destinations),
+        sources: Names::between(&before.sources, &after.sources),
+        packages: Names::between(&before.packages, &after.packages),
         in_flight: Vec::new(),
         refused: Vec::new(),
     };
@@ -208,7 +181,7 @@ pub fn difference(running: &Picture, new: &Picture, in_flight: &InFlight, drain:
             route: route.clone(),
             version: version.clone(),
             messages: *messages,
-            orphaned: running.routes.contains_key(route) && !new.routes.contains_key(route),
+            orphaned: before.routes.contains_key(route) && !after.routes.contains_key(route),
         });
     }
     if !drain {
@@ -217,7 +190,19 @@ pub fn difference(running: &Picture, new: &Picture, in_flight: &InFlight, drain:
     difference
 }
 
-fn changed(running: &Picture, new: &Picture) -> Vec<ChangedRoute> {
+fn change(name: &str, from: &str, to: &str) -> Option<Change> {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    (from != to).then(|| Change { name: name.to_owned(), from: some(from), to: some(to) })
+}
+
+fn hashes(running: &Picture, new: &Picture) -> Vec<Change> {
+    let (before, after) = (&running.package_hashes, &new.package_hashes);
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let of = |all: &BTreeMap<String, String>, name: &String| all.get(name).cloned().unwrap_or_default();
+    names.into_iter().filter_map(|name| change(name, &of(before, name), &of(after, name))).collect()
+}
+
+fn changed(running: &Outline, new: &Outline) -> Vec<ChangedRoute> {
     let both = running.routes.iter().filter_map(|(name, before)| Some((name, before, new.routes.get(name)?)));
     both.filter(|(_, before, after)| before != after)
         .map(|(name, before, after)| {

@@ -13,11 +13,13 @@ use crate::route::tree::{At, Kind, Node};
 /// The map is read on even when single keys are unknown.
 pub fn map<'n>(desk: Desk<'_>, node: &'n Node, what: &str, keys: &[&str]) -> Option<&'n Node> {
     let Kind::Map(entries) = &node.kind else {
+        desk.misplaced();
         desk.unknown(node.at, format!("{what} is {}; write keys with values", node.what()), "", keys);
         return None;
     };
     for (key, _) in entries {
         if !keys.contains(&key.value.as_str()) {
+            desk.misplaced();
             desk.unknown(key.at, format!("unknown key in {what}: `{}`", key.value), &key.value, keys);
         }
     }

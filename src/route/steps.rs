@@ -18,7 +18,7 @@ use crate::route::condition::{self, Declared, Otherwise};
 use crate::route::connections::Connections;
 use crate::route::defaults;
 use crate::route::explain;
-use crate::route::fault::Desk;
+use crate::route::fault::{Desk, Needed};
 use crate::route::file::{Branch, Item, StepItem, Test, When};
 use crate::route::meeting::{Askers, Made, Meeting, Reached};
 use crate::route::menus::Menus;
@@ -333,14 +333,15 @@ impl<'a> Steps<'a> {
             && !self.connections.written.iter().any(|known| known == connection)
         {
             let of_kind = self.connections.of_kind(word).map(|known| &known.name.value);
-            self.desk.unknown(name.at, format!("unknown connection: `{connection}`"), connection, of_kind);
+            let desk = self.desk.lacking(Needed::Connections);
+            desk.unknown(name.at, format!("unknown connection: `{connection}`"), connection, of_kind);
             return Vec::new();
         }
         let named = self.partners.named(name_only);
         if named.is_empty() && !self.partners.written.iter().any(|known| known == name_only) {
             let all = self.partners.written.iter().map(String::as_str).chain(self.partners.groups());
             let all = all.chain(ROLES.iter().copied());
-            self.desk.unknown(
+            self.desk.lacking(Needed::Partners).unknown(
                 name.at,
                 format!("unknown partner or group: `{name_only}`; or a role: {}", ROLES.join(", ")),
                 name_only,
@@ -376,7 +377,8 @@ impl<'a> Steps<'a> {
                     self.partners.by_name.values().filter(|other| {
                         other.channels.iter().any(|channel| of_kind(&channel.connection.value))
                     });
-                self.desk.unknown(name.at, text, id, having.map(|other| &other.id.value));
+                let desk = self.desk.lacking(Needed::Partners);
+                desk.unknown(name.at, text, id, having.map(|other| &other.id.value));
                 None
             }
             several => {

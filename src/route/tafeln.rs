@@ -34,8 +34,13 @@ pub fn kind_of(file: &TextFile) -> Option<&'static str> {
     NAMES.iter().copied().find(|name| file.name.rsplit(['/', '\\']).next() == Some(*name))
 }
 
-/// Reads all tables; a missing one is empty. `partners` are the names written in `partners.yaml`.
-pub fn read(collector: &Collector, files: &[TextFile], partners: &[String]) -> Tafeln {
+/// Whether a table is YAML.
+pub fn is_tree(file: &TextFile) -> bool {
+    kind_of(file) == Some(AEMTER)
+}
+
+/// Reads all tables; a missing one is empty. `partners` are the names written in `partners.yaml`; `None` where it could not be read.
+pub fn read(collector: &Collector, files: &[TextFile], partners: Option<&[String]>) -> Tafeln {
     let mut tafeln = Tafeln::default();
     // Other names belong to the Gemeinden, whatever the order in which the files are named.
     let mut others = Vec::new();
@@ -63,7 +68,7 @@ pub fn read(collector: &Collector, files: &[TextFile], partners: &[String]) -> T
 }
 
 /// Reads `aemter.yaml`.
-pub fn aemter(desk: Desk<'_>, text: &str, partners: &[String]) -> Aemter {
+pub fn aemter(desk: Desk<'_>, text: &str, partners: Option<&[String]>) -> Aemter {
     let mut aemter = Aemter::default();
     let Some(root) = tree::parse(text, desk) else { return aemter };
     let Some(root) = reading::map(desk, &root, AEMTER, &["aemter"]) else { return aemter };
@@ -75,7 +80,7 @@ pub fn aemter(desk: Desk<'_>, text: &str, partners: &[String]) -> Aemter {
             desk.fault(id.at, format!("the office `{}` stands twice; keep one entry", id.value));
             continue;
         }
-        if !partners.contains(&id.value) {
+        if partners.is_some_and(|partners| !partners.contains(&id.value)) {
             let text =
                 format!("the office `{}` is no partner; nothing comes from it or goes to it", id.value);
             desk.warn(id.at, text);
@@ -387,7 +392,7 @@ mod tests {
 
     fn faults(name: &str, text: &str) -> Vec<String> {
         let collector = Collector::default();
-        read(&collector, &[file(name, text)], &["a".into(), "b".into(), "c".into()]);
+        read(&collector, &[file(name, text)], Some(&["a".into(), "b".into(), "c".into()]));
         let (faults, _) = collector.finish();
         faults
             .faults
@@ -401,7 +406,7 @@ mod tests {
         let shipped = include_str!("../../routes/tables/auskunft.yaml");
         let own = shipped.replacen("fassung: \"1\"", "fassung: \"1-bremen\"", 1);
         let collector = Collector::default();
-        let tafeln = read(&collector, &[file(AUSKUNFT, &own)], &[]);
+        let tafeln = read(&collector, &[file(AUSKUNFT, &own)], Some(&[]));
         assert_eq!(collector.finish().0.to_string(), "");
         assert!(tafeln.auskunft != Tafeln::default().auskunft, "its own version is taken");
         // A Sperrvermerk answered automatically.
@@ -415,7 +420,8 @@ mod tests {
         let yaml = "aemter:\n  - id: a\n    name: Amt A\n    gebiete:\n      - { ars: \"04011\", bis: 2026-12-31 }\n    nachfolge: b\n  - id: b\n    name: Amt B\n    gebiete:\n      - { ars: \"04011\", von: 2027-01-01 }\n  - { id: x, name: Amt X, auslandsgeburten: true }\n";
         let csv = "# ours\n040110000000;Bremen\n010010000000;Neustadt\n020010000000;Neustadt\n";
         let collector = Collector::default();
-        let read = read(&collector, &[file(AEMTER, yaml), file(GEMEINDEN, csv)], &["a".into(), "b".into()]);
+        let read =
+            read(&collector, &[file(AEMTER, yaml), file(GEMEINDEN, csv)], Some(&["a".into(), "b".into()]));
         let (faults, warnings) = collector.finish();
         assert_eq!(faults.to_string(), "");
         assert_eq!(warnings.len(), 1, "x is no partner");
@@ -489,7 +495,7 @@ mod tests {
         let others = "# ours\n040110000000;Bremen-Mitte;ortsteil\n040110000000;Bremen a.d. Weser;kurz\n";
         let collector = Collector::default();
         let files = [file(ORTSNAMEN, others), file(GEMEINDEN, "040110000000;Bremen\n")];
-        let read = read(&collector, &files, &[]);
+        let read = read(&collector, &files, Some(&[]));
         assert_eq!(collector.finish().0.to_string(), "");
         assert_eq!(read.gemeinden.alle(&falten("BREMEN MITTE")), ["040110000000"]);
         assert_eq!(read.gemeinden.ort(&falten("Bremen-Mitte")), Ort::Keiner, "alone it names none");
@@ -502,7 +508,7 @@ mod tests {
         ] {
             let collector = Collector::default();
             let files = [file(GEMEINDEN, "040110000000;Bremen\n"), file(ORTSNAMEN, line)];
-            super::read(&collector, &files, &[]);
+            super::read(&collector, &files, Some(&[]));
             let faults = collector.finish().0.faults;
             let told: Vec<String> =
                 faults.iter().map(|f| format!("{}:{} {}", f.line, f.column, f.text)).collect();

@@ -97,6 +97,8 @@ pub trait Standards: Send + Sync {
     fn known(&self) -> Vec<Known>;
     /// Hash over all packages, for `decided_by`.
     fn hash(&self) -> String;
+    /// Hashes over the files of each package, by `standard/version`, and of what all of them use, by `base`.
+    fn hashes(&self) -> BTreeMap<String, String>;
     /// A reader for one thread; what it reads with is shared by all of them.
     fn reader(&self) -> Box<dyn Reader>;
 }

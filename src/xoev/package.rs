@@ -1,6 +1,7 @@
 //! Loads the folder of packages: the only place of this room that touches files. Every fault of every file is
 //! collected; a set is loaded whole or not at all.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -39,12 +40,14 @@ pub fn load(folder: &Path) -> Result<PackageSet, Vec<PackageFault>> {
     read_folder(&folder.join(BASE), BASE, &mut base, &mut faults);
     let mut hash = Context::new(&SHA256);
     update(&mut hash, &base);
+    let mut hashes = BTreeMap::from([(BASE.to_owned(), digest(&base))]);
     for standard in folders(folder, "", &mut faults).into_iter().filter(|name| name != BASE) {
         for version in folders(&folder.join(&standard), &standard, &mut faults) {
             let at = format!("{standard}/{version}");
             let mut files = Files::new();
             read_folder(&folder.join(&standard).join(&version), &at, &mut files, &mut faults);
             update(&mut hash, &files);
+            hashes.insert(at.clone(), digest(&files));
             files.extend(base.iter().map(|(name, text)| (name.clone(), text.clone())));
             match build(&at, files, &patterns) {
                 Ok(package) => packages.push(package),
@@ -83,7 +86,7 @@ pub fn load(folder: &Path) -> Result<PackageSet, Vec<PackageFault>> {
         faults.push(PackageFault::of("", "no packages; expected <standard>/<version>/package.yaml"));
     }
     if faults.is_empty() {
-        Ok(PackageSet::new(packages, hex::encode(hash.finish())))
+        Ok(PackageSet::new(packages, hex::encode(hash.finish()), hashes))
     } else {
         faults.sort();
         faults.dedup();

@@ -1,7 +1,7 @@
 //! The loaded packages as one set, in which a document finds its own. Several versions stand side by side; an unknown one is refused, never
 //! guessed at. Names no standard.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::rejection::{Fault, Rejection};
@@ -16,16 +16,18 @@ pub struct PackageSet {
     packages: Arc<Vec<Package>>,
     /// The hash over the files of all packages.
     pub(super) hash: Arc<str>,
+    /// The same over the files of each package alone, by `standard/version`, and of what all of them use, by `base`.
+    pub(super) hashes: Arc<BTreeMap<String, String>>,
 }
 
 impl PackageSet {
-    /// A set of built packages with the hash over their files; of each standard the oldest version stands first.
-    pub fn new(mut packages: Vec<Package>, hash: String) -> PackageSet {
+    /// A set of built packages with the hashes over their files; of each standard the oldest version stands first.
+    pub fn new(mut packages: Vec<Package>, hash: String, hashes: BTreeMap<String, String>) -> PackageSet {
         packages.sort_by(|one, other| {
             let version = || version_key(&one.version).cmp(&version_key(&other.version));
             one.standard.cmp(&other.standard).then_with(version)
         });
-        PackageSet { packages: Arc::new(packages), hash: hash.into() }
+        PackageSet { packages: Arc::new(packages), hash: hash.into(), hashes: Arc::new(hashes) }
     }
 
     /// The packages.

@@ -1,5 +1,7 @@
 //! The loaded packages as the house asks them: what a document is, how a standard answers, who reads it. Names no standard.
 
+use std::collections::BTreeMap;
+
 use crate::rejection::Rejection;
 use crate::xml::gate::Document;
 use crate::xoev::contract::{Answering, Detected, Known, Reader, Standards, is_test_root};
@@ -59,6 +61,10 @@ impl Standards for PackageSet {
 
     fn hash(&self) -> String {
         self.hash.to_string()
+    }
+
+    fn hashes(&self) -> BTreeMap<String, String> {
+        (*self.hashes).clone()
     }
 
     fn reader(&self) -> Box<dyn Reader> {

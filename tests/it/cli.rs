@@ -8,7 +8,7 @@ use std::process::Command;
 use drehscheibe::cli::sample::{Wish, eintragung};
 use serde_json::Value;
 
-use crate::support::{Receiver, StageDir, edit, free_port, post, root, until, up};
+use crate::support::{Receiver, StageDir, TOKEN, edit, free_port, post, root, until, up};
 
 const REASON: &str = "Probe der Bedienung";
 
@@ -217,6 +217,30 @@ async fn changed_files_are_taken_over_whole_or_not_at_all() {
     let route = stage.routes.join("registerlieferung.yaml");
     let mut running = up(&stage).await;
     assert_eq!(post(&stage, "eins", eintragung(&Wish::plain(1))).await.0, 202, "nobody takes it yet");
+    assert!(cli(&stage, &["routes", "plan"]).out.contains("nothing differs"));
+
+    // What the version is a hash of is named, to the last comment; of a secret only that it differs.
+    let good = fs::read_to_string(&route).expect("the route");
+    fs::write(&route, format!("{good}# nur ein Kommentar\n")).expect("written");
+    let plan = cli(&stage, &["routes", "plan"]).out;
+    assert!(plan.contains("registerlieferung.yaml: layout, order of keys or comments only"), "{plan}");
+    fs::write(&route, &good).expect("written");
+    let partners_file = stage.stage().join("partners.yaml");
+    let written = fs::read_to_string(&partners_file).expect("partners");
+    fs::write(stage.stage().join("secrets/neu"), TOKEN).expect("a secret");
+    let changed =
+        written.replace("secrets/bremen", "secrets/neu").replace("name: Wohngeld Online", "name: Wohngeld");
+    fs::write(&partners_file, changed).expect("written");
+    let plan = cli(&stage, &["routes", "plan"]).out;
+    for said in [
+        "    ~ /partners/wohngeld-online/name: \"Wohngeld Online\" → \"Wohngeld\"",
+        "    ~ /partners/jugendamt-bremen/credentials/0/bearer: changed",
+        "~ version ",
+    ] {
+        assert!(plan.contains(said), "{said}: {plan}");
+    }
+    assert!(!plan.contains("secrets/") && !plan.contains("nothing differs"), "{plan}");
+    fs::write(&partners_file, written).expect("written");
     assert!(cli(&stage, &["routes", "plan"]).out.contains("nothing differs"));
 
     // A changed file takes effect without a restart, and what was parked can be processed then.

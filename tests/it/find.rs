@@ -65,8 +65,27 @@ async fn a_delivery_is_found_by_whatever_is_known_of_it() {
     assert_eq!(found(&stage, &["--route", &text(1, "route"), "--type", "xfamilie.0804"]), every);
     assert_eq!(found(&stage, &["--state", "rejected"]), [""; 0]);
     assert_eq!(found(&stage, &["--code", "T070"]), [""; 0]);
+    // A delivery of a child whose register another office keeps: by the code, by the reason beside it, and however it is written.
+    let foreign = eintragung(&Wish::plain(9)).replace("04011000", "02000000");
+    let (_, answer) = post(&stage, "fremd", foreign).await;
+    let (_, said) = cli(&stage, &["messages", "list", "--limit", "1", "--json"]);
+    let refused: Value = serde_json::from_str(&said).expect("a list");
+    let refused = (refused[0]["id"].as_str().expect("an id").to_owned(), refused[0]["cause"].clone());
+    let reason = refused.1.as_str().and_then(|cause| cause.split(':').next()).expect("a reason").to_owned();
+    let code = "T070";
+    for word in [code, "t070", &reason, &reason.to_uppercase()] {
+        assert_eq!(found(&stage, &["--code", word]), [refused.0.clone()], "{word}: {answer}");
+    }
+    assert_eq!(found(&stage, &["--code", "message-parked"]), [""; 0]);
+    for (word, told) in [
+        ("fremder-geburtsrt", "did you mean fremder-geburtsort?"),
+        ("store-busy", "is an alarm of the house"),
+    ] {
+        let (code, said) = cli(&stage, &["messages", "find", "--code", word]);
+        assert!(code == 2 && said.contains(told), "{said}");
+    }
     // Around midnight both days.
-    assert_eq!(found(&stage, &["--when", "gestern bis heute"]), every);
+    assert_eq!(found(&stage, &["--when", "gestern bis heute", "--state", "accepted"]), every);
     assert_eq!(found(&stage, &["--when", "vorgestern 9:50–10:10"]), [""; 0]);
     assert_eq!(found(&stage, &["--limit", "1"]).len(), 1);
 

@@ -4,6 +4,8 @@ mod conditions;
 mod faults;
 mod house;
 mod meeting;
+mod plan;
 mod sets;
 mod shipped;
+mod slips;
 mod ways;

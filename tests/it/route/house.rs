@@ -1,6 +1,7 @@
 //! A small house to compile against: steps that do nothing, transports without a wire, standards that know four
 //! messages. All of them are real parts; none fakes a result that is looked at.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -212,6 +213,10 @@ impl Standards for Names {
 
     fn hash(&self) -> String {
         "packages-of-the-test".to_owned()
+    }
+
+    fn hashes(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("xfamilie/1.3.0".to_owned(), self.hash())])
     }
 
     fn reader(&self) -> Box<dyn Reader> {

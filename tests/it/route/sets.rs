@@ -7,6 +7,7 @@ use std::time::Duration;
 use drehscheibe::envelope::{Inbound, Stage};
 use drehscheibe::plan::OrderBy;
 use drehscheibe::route::case::{self, Body, By, Failure, Until, When};
+use drehscheibe::route::outline::Outline;
 use drehscheibe::route::plan_diff::{InFlight, Picture, difference};
 use drehscheibe::route::{explain, load};
 use drehscheibe::transport::port::{Answers, Credential};
@@ -230,10 +231,10 @@ fn what_is_in_use_is_not_removed_unless_drained() {
     let version = compiled.plans[0].version.clone();
     let before = Picture::of_compiled(&compiled);
     let mut after = before.clone();
-    after.routes.clear();
-    after.destinations.remove("hooks:portal");
-    after.sources.remove("trays");
-    after.packages.clear();
+    after.outline.routes.clear();
+    after.outline.destinations.remove("hooks:portal");
+    after.outline.sources.remove("trays");
+    after.outline.packages.clear();
     let in_flight = InFlight {
         routes: BTreeMap::from([(("lieferung".to_owned(), version), 3)]),
         destinations: BTreeMap::from([("hooks:portal".to_owned(), 7), ("hooks:wohngeld".to_owned(), 9)]),
@@ -249,14 +250,14 @@ fn what_is_in_use_is_not_removed_unless_drained() {
 }
 
 #[test]
-fn the_picture_of_a_running_set_equals_that_of_what_was_compiled() {
+fn the_outline_of_a_running_set_equals_that_of_what_was_compiled() {
     let compiled = built(&[ROUTE], CONNECTIONS, PARTNERS).unwrap();
-    let mut picture = Picture::of_compiled(&compiled);
+    let mut outline = Outline::of_compiled(&compiled);
     let sources: Vec<String> = compiled.sources.iter().map(|wanted| wanted.connection.clone()).collect();
     let set = compiled.into_plan_set(BTreeMap::new(), Arc::new(Names), Stage::Test);
     // No destination was built here.
-    picture.destinations.clear();
-    assert_eq!(Picture::of_set(&set, sources), picture);
+    outline.destinations.clear();
+    assert_eq!(Outline::of_set(&set, sources), outline);
 }
 
 #[test]
