@@ -118,6 +118,9 @@ pub fn import(wanted: &Wanted<'_>) -> Result<Import, ImportError> {
     let Some(ours) = adopt::nearest_version(&known, &standard, &version) else {
         return Ok(import.refused(vec![PackageFault::of(&shown, "of no standard that is mapped here")]));
     };
+    if let Some(text) = adopt::contradiction(&theirs, ours, &version) {
+        return Ok(import.refused(vec![PackageFault::of(&shown, text)]));
+    }
     let lender = format!("{}/{}", ours.standard, ours.version);
     import.mapping_from = Some(lender.clone());
     let broken = |faults: Vec<PackageFault>| {

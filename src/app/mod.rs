@@ -3,7 +3,7 @@
 pub mod orders;
 pub mod place;
 pub mod folders;
-mod spots;
+pub mod spots;
 mod named_files;
 mod rights;
 pub mod fit;

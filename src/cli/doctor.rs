@@ -16,6 +16,7 @@ use crate::app::fit::{self, Fit, Unfit};
 use crate::app::house;
 use crate::app::kept;
 use crate::app::place::Place;
+use crate::app::spots::{self, Met};
 use crate::cli::args::Global;
 use crate::cli::backup::LAST;
 use crate::cli::exit::{CliError, Exit, of_store};
@@ -26,7 +27,6 @@ use crate::config;
 use crate::store::contract::{Scope, Store, StoreError};
 use crate::transport::folder::handle::{Room, said};
 use crate::transport::port::account::Account;
-use crate::transport::tls::{ServerTls, TlsSettings};
 use crate::transport::{osci_client, osci_server, xta_client};
 
 /// Looks at everything that a run needs.
@@ -75,6 +75,13 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
         let real = fit.compiled.stage.stage.is_real();
         let there = place.store_folder(&fit.compiled).is_dir();
         let opened: Option<Opened> = there.then(|| house::open_store(place, &fit.compiled, true));
+        // The menu says which files a transport names, and whether they can be used.
+        let unfit = spots::of_files(&place.config, &fit.compiled);
+        findings.extend(unfit.iter().map(|met| {
+            let of = met.partner.as_ref().map(|partner| format!(" of partner {partner}")).unwrap_or_default();
+            let text = format!("{}{of}: {}", met.connection, met.text);
+            Finding { what: "certificates", fine: false, text }
+        }));
         let runs = Runs::of(place, fit, opened.as_ref().and_then(|opened| opened.as_ref().ok()).cloned());
         for wanted in &fit.compiled.sources {
             if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
@@ -96,8 +103,12 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
                 let found = certificates(&wanted.connection, &wanted.settings, accounts, at);
                 findings.extend(told("certificates", found));
             }
-            if let Some(tls) = wanted.settings.get("tls").filter(|tls| !tls.is_null()) {
-                findings.push(certificates(&place.config, tls));
+            if wanted.settings.get("tls").is_some_and(|tls| !tls.is_null()) {
+                let of = |met: &&Met| met.partner.is_none() && met.connection == wanted.connection;
+                if !unfit.iter().any(|met| of(&met)) {
+                    let text = format!("{}: certificate and key fit", wanted.connection);
+                    findings.push(Finding { what: "certificates", fine: true, text });
+                }
             }
             let trays = wanted.settings.get("trays").and_then(|trays| trays.as_array());
             for tray in trays.into_iter().flatten() {
@@ -168,16 +179,6 @@ fn folder(data: &Path) -> Finding {
         ),
     };
     Finding { what: "data folder", fine, text }
-}
-
-fn certificates(config: &Path, written: &serde_json::Value) -> Finding {
-    let opened = TlsSettings::deserialize(written)
-        .map_err(|_| "the settings cannot be read; see `check`".to_owned())
-        .and_then(|tls| ServerTls::open(tls.below(config)).map_err(|error| error.to_string()));
-    match opened {
-        Ok(_) => Finding { what: "certificates", fine: true, text: "certificate and key fit".to_owned() },
-        Err(text) => Finding { what: "certificates", fine: false, text },
-    }
 }
 
 /// How long the certificates hold that the stage names; each that ends soon by itself.

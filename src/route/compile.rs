@@ -23,7 +23,7 @@ use crate::route::cells::{self, Cells, MakeRefuse, TIMER};
 use crate::route::compiled::{Compiled, WantedDestination, WantedSource};
 use crate::route::connections::{self, Connections};
 use crate::route::explain;
-use crate::route::fault::{Collector, Desk, Fault, Faults, Needed};
+use crate::route::fault::{Collector, Desk, Fault, Faults, Needed, nearest};
 use crate::route::file::{self, RouteFile};
 use crate::route::file_diff::{Noted, Role};
 use crate::route::letters::{self, Letters};
@@ -32,7 +32,7 @@ use crate::route::partners::{self, Partners, WrittenPartner};
 use crate::route::steps::Steps;
 use crate::route::tafeln;
 use crate::route::text_file::TextFile;
-use crate::route::tree::{self, At, Node};
+use crate::route::tree::{self, At, Kind, Node};
 use crate::transport::port::{Admission, Channel};
 use crate::xoev::contract::{Known, Standards};
 
@@ -107,6 +107,7 @@ pub fn compile(
     // The route that takes what another one's deadline says may be one that could not be read.
     if routes.len() == files.routes.len() {
         deadlines(&collector, &routes);
+        groups(collector.again(&files.partners.name), &partners, &trees, files);
     }
     collector.take_back(Needed::Connections, &files.connections.name);
     collector.take_back(Needed::Partners, &files.partners.name);
@@ -364,6 +365,36 @@ fn deadlines(collector: &Collector, routes: &[(RouteFile, Plan)]) {
                 format!("no route has `on: [ {{ {TIMER}: {name} }} ]`; the deadline would reach nobody");
             collector.again(&route.file).unknown(deadline.then.at, text, name, &timers);
         }
+    }
+}
+
+/// A group that no route names, and that is nearly one that some do, is a slip: its partners would be admitted to nothing, in silence.
+fn groups(desk: Desk<'_>, partners: &Partners, trees: &Trees, files: &Files) {
+    let mut said = Vec::new();
+    files.routes.iter().filter_map(|file| trees.root(file)).for_each(|root| texts(root, &mut said));
+    let is_named = |group: &str| said.iter().any(|text| text.rsplit(':').next() == Some(group));
+    let named: Vec<&str> = partners.groups().into_iter().filter(|group| is_named(group)).collect();
+    for partner in partners.by_name.values() {
+        for group in partner.groups.iter().filter(|group| !is_named(&group.value)) {
+            let all: Vec<String> = named.iter().map(|group| (*group).to_owned()).collect();
+            // One that is like none of them is of a step, or of a route to come.
+            if nearest(&group.value, &all).is_some() {
+                let text = format!(
+                    "unknown group: `{}`; no route names it, correct it or name it in a route",
+                    group.value
+                );
+                desk.unknown(group.at, text, &group.value, &named);
+            }
+        }
+    }
+}
+
+fn texts<'n>(node: &'n Node, found: &mut Vec<&'n str>) {
+    found.extend(node.text());
+    match &node.kind {
+        Kind::List(items) => items.iter().for_each(|item| texts(item, found)),
+        Kind::Map(entries) => entries.iter().for_each(|(_, value)| texts(value, found)),
+        _ => {}
     }
 }
 

@@ -110,9 +110,10 @@ pub fn read(desk: Desk<'_>, root: &Node, transports: &[Entry], resolve: &Resolve
             format!("`connections` is {}; write names with settings", connections.what()),
         );
     }
+    let real = is_real(root);
     for (name, node) in connections.entries() {
         read.written.push(name.value.clone());
-        if let Some(connection) = connection(desk, name, node, transports, resolve) {
+        if let Some(connection) = connection(desk, (name, node), transports, resolve, real) {
             read.by_name.insert(name.value.clone(), connection);
         }
     }
@@ -231,10 +232,10 @@ fn key(desk: Desk<'_>, node: &Node, resolve: &Resolve) -> Option<SecretBox<[u8; 
 
 fn connection(
     desk: Desk<'_>,
-    name: &At<String>,
-    node: &Node,
+    (name, node): (&At<String>, &Node),
     transports: &[Entry],
     resolve: &Resolve,
+    real: bool,
 ) -> Option<Connection> {
     let named = reading::name(desk, name, "connection");
     let what = format!("connection `{}`", name.value);
@@ -255,6 +256,8 @@ fn connection(
         Node { kind: Kind::Map(entries.iter().filter(|(key, _)| own(key)).cloned().collect()), at: name.at };
     let settings = resolve_all(desk, &written, resolve)?;
     checked(desk, &what, &written, (entry.check)(&settings));
+    let exposed = real.then(|| (entry.exposed)(&settings)).flatten();
+    checked(desk, &what, &written, exposed.into_iter().collect());
     named.then(|| Connection { name: name.clone(), kind: kind.value.clone(), settings, written, patience })
 }
 

@@ -20,6 +20,7 @@ pub mod outline;
 pub mod partners;
 mod place;
 pub mod plan_diff;
+pub mod prefixes;
 pub mod reading;
 pub mod retention;
 pub mod schema;

@@ -13,6 +13,7 @@ use crate::route::connections::{self, Connections};
 use crate::route::credentials;
 use crate::route::fault::{Desk, Needed};
 use crate::route::place::Place;
+use crate::route::prefixes;
 use crate::route::reading;
 use crate::route::tree::{At, Kind, Node};
 use crate::transport::port::{Admitted, Credential, Entry};
@@ -43,6 +44,8 @@ pub struct WrittenPartner {
     pub groups: Vec<At<String>>,
     /// Keys, `praefix:kennung`.
     pub identities: Vec<String>,
+    /// Where they stand, in the same order.
+    pub identities_at: Vec<Place>,
     /// Uses it is admitted for.
     pub uses: Vec<String>,
     /// The version of each standard that it takes.
@@ -128,19 +131,22 @@ pub fn read(
     now: Option<Timestamp>,
 ) -> Partners {
     let mut read = Partners::default();
-    let Some(root) = reading::map(desk, root, "partners.yaml", &["platform", "partners"]) else {
+    let Some(root) = reading::map(desk, root, "partners.yaml", &["platform", "praefixe", "partners"]) else {
         return read;
     };
     if let Some(node) = reading::need(desk, root, "partners.yaml", "platform") {
         read.platform = platform(desk, node);
     }
+    let own = root.get("praefixe").map(|node| reading::texts(desk, node, "a prefix")).unwrap_or_default();
+    let prefixes: Vec<String> =
+        prefixes::known().map(str::to_owned).chain(own.into_iter().map(|own| own.value)).collect();
     let Some(node) = reading::need(desk, root, "partners.yaml", "partners") else { return read };
     if !matches!(node.kind, Kind::Map(_)) {
         desk.fault(node.at, format!("`partners` is {}; write names with what is known", node.what()));
     }
     for (id, node) in node.entries() {
         read.written.push(id.value.clone());
-        let reader = Reader { desk, connections, transports, resolve, now };
+        let reader = Reader { desk, connections, transports, resolve, now, prefixes: &prefixes };
         if let Some(partner) = reader.partner(id, node) {
             read.by_name.insert(id.value.clone(), partner);
         }
@@ -167,8 +173,20 @@ fn platform(desk: Desk<'_>, node: &Node) -> Value {
     node.json()
 }
 
-/// What is wrong between partners: one credential for two, a group named like a partner.
+/// What is wrong between partners: one credential or key for two, a group named like a partner.
 fn conflicts(desk: Desk<'_>, read: &Partners) {
+    let mut keys: BTreeMap<&str, &str> = BTreeMap::new();
+    for partner in read.by_name.values() {
+        for (key, at) in partner.identities.iter().zip(&partner.identities_at) {
+            match keys.insert(key, &partner.id.value) {
+                Some(other) if other != partner.id.value => desk.fault(
+                    *at,
+                    format!("the key `{key}` belongs to `{other}` too; every partner has its own, so correct one or remove it there"),
+                ),
+                _ => {}
+            }
+        }
+    }
     let mut seen: Vec<(&Credential, &str)> = Vec::new();
     for partner in read.by_name.values() {
         for (credential, at) in &partner.credentials {
@@ -195,6 +213,7 @@ struct Reader<'a> {
     transports: &'a [Entry],
     resolve: &'a Resolve,
     now: Option<Timestamp>,
+    prefixes: &'a [String],
 }
 
 impl Reader<'_> {
@@ -237,6 +256,15 @@ impl Reader<'_> {
                 format!("`{}` is no key; write `praefix:kennung` such as `jga:04011000`", key.value),
             );
         }
+        for key in identities.iter().filter(|key| is_identity(&key.value)) {
+            let (prefix, _) = key.value.split_once(':').unwrap_or_default();
+            if !self.prefixes.iter().any(|known| known == prefix) {
+                let text = format!(
+                    "unknown prefix: `{prefix}`; correct it, or write it under `praefixe` at the head of partners.yaml where the directory has it since"
+                );
+                desk.unknown(key.at, text, prefix, self.prefixes);
+            }
+        }
         let proofs = node
             .get("credentials")
             .map(|node| reading::list(desk, node, "`credentials`"))
@@ -257,6 +285,7 @@ impl Reader<'_> {
             name: name?.value,
             mandant: mandant.map(|written| written.value),
             groups,
+            identities_at: identities.iter().map(|key| key.at).collect(),
             identities: identities.into_iter().map(|key| key.value).collect(),
             uses: texts("uses").into_iter().map(|use_| use_.value).collect(),
             versions,

@@ -166,6 +166,10 @@ pub fn partners() -> Schema {
                     "erreichbarkeit": { "type": "array" }, "anschrift": { "type": "object" }
                 }
             },
+            "praefixe": {
+                "type": "array", "items": { "type": "string" },
+                "description": "Prefixes of keys besides those of the DVDV, version 51, and `gericht`."
+            },
             "partners": {
                 "type": "object",
                 "additionalProperties": {

@@ -337,10 +337,18 @@ fn lines<'a>(desk: Desk<'_>, text: &'a str, form: &str) -> Vec<Line<'a>> {
 /// Reads `gemeinden.csv`: one `ars;name` per line, `#` begins a remark.
 pub fn gemeinden(desk: Desk<'_>, text: &str) -> Gemeinden {
     let mut gemeinden = Gemeinden::default();
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeMap<&str, (u32, String)> = BTreeMap::new();
     for line in lines(desk, text, "ars;name") {
-        if !seen.insert((line.ars, line.folded.clone())) {
-            desk.fault(line.whole, "this Gemeinde stands twice; keep one line");
+        if let Some(first) = seen.insert(line.ars, (line.whole.line, line.folded.clone())) {
+            let text = match first.1 == line.folded {
+                true => "this Gemeinde stands twice; keep one line".to_owned(),
+                false => format!(
+                    "{} has a name in line {} already; correct one of the two, or write a former or short name into {ORTSNAMEN}",
+                    line.ars, first.0
+                ),
+            };
+            desk.fault(line.whole, text);
+            seen.insert(line.ars, first);
             continue;
         }
         gemeinden.add(line.folded, line.ars);
@@ -419,6 +427,12 @@ mod tests {
     fn areas_and_places_are_read_and_answer() {
         let yaml = "aemter:\n  - id: a\n    name: Amt A\n    gebiete:\n      - { ars: \"04011\", bis: 2026-12-31 }\n    nachfolge: b\n  - id: b\n    name: Amt B\n    gebiete:\n      - { ars: \"04011\", von: 2027-01-01 }\n  - { id: x, name: Amt X, auslandsgeburten: true }\n";
         let csv = "# ours\n040110000000;Bremen\n010010000000;Neustadt\n020010000000;Neustadt\n";
+        assert_eq!(
+            faults(GEMEINDEN, "040110000000;Bremen\n040110000000;Bremerhaven\n"),
+            [
+                "2:1 040110000000 has a name in line 1 already; correct one of the two, or write a former or short name into ortsnamen.csv "
+            ]
+        );
         let collector = Collector::default();
         let read =
             read(&collector, &[file(AEMTER, yaml), file(GEMEINDEN, csv)], Some(&["a".into(), "b".into()]));

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use super::port::binding::Bindings;
 use super::port::{Answers, BuildError, Channel, Connection, Destination, Entry, Source, Surroundings};
 use super::settings::{check, read, schema_of};
+use super::tls_files;
 use publish::Publisher;
 use settings::{ChannelSettings, Settings};
 
@@ -41,7 +42,11 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| check::<ChannelSettings>(written, settings::further_channel),
     folders: super::port::no_folders,
     spots: settings::spots,
-    files: super::port::files::none,
+    files: |(_, written), channel, config| match channel {
+        Some(_) => super::port::files::Looked::default(),
+        None => tls_files::of_way_out(written, "/tls", false, config),
+    },
+    exposed: super::port::files::never_exposed,
     schema: schema_of::<Settings>,
     open: |name, written, around| Ok(Arc::new(AmqpConnection::open(name, written, around)?)),
 };

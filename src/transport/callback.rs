@@ -44,7 +44,12 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| settings::check::<ChannelSettings>(written, further),
     folders: super::port::no_folders,
     spots,
-    files: super::port::files::none,
+    files: |_, channel, config| {
+        let Some((_, channel)) = channel else { return super::port::files::Looked::default() };
+        let url = channel.get("url").and_then(serde_json::Value::as_str).and_then(|url| Url::parse(url).ok());
+        super::tls_files::of_way_out(channel, "", url.is_some_and(|url| url.scheme() == "https"), config)
+    },
+    exposed: super::port::files::never_exposed,
     schema: settings::schema_of::<Settings>,
     open: |name, written, _| {
         apart(name, written, no_source, |name, written, channel, around| {

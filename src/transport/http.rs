@@ -40,6 +40,7 @@ use super::port::binding::Bindings;
 use super::port::{Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
 use super::settings::{self, SOCKET_ADDRESS, Span};
 use super::tls::{self, ServerTls, TlsSettings};
+use super::tls_files;
 use door::Door;
 use server::{Served, Terms};
 
@@ -56,7 +57,11 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| settings::check::<NoChannel>(written, |_, _| {}),
     folders: super::port::no_folders,
     spots: super::port::no_spots,
-    files: super::port::files::none,
+    files: |(_, written), channel, config| match channel {
+        Some(_) => super::port::files::Looked::default(),
+        None => tls_files::of_listener(written, config),
+    },
+    exposed: tls_files::exposed,
     schema: settings::schema_of::<Settings>,
     open: |name, written, _| {
         apart(

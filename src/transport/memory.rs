@@ -30,6 +30,7 @@ pub const ENTRY: Entry = Entry {
     folders: super::port::no_folders,
     spots: super::port::no_spots,
     files: super::port::files::none,
+    exposed: super::port::files::never_exposed,
     schema: settings::schema_of::<Settings>,
     open: |name, written, _| {
         apart(name, written, no_source, |_, _, _, _| Ok(Some(Arc::new(Sink::default()))))

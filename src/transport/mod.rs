@@ -10,6 +10,7 @@ pub mod port;
 pub mod retry_after;
 pub mod settings;
 pub mod tls;
+pub mod tls_files;
 pub mod turnstile;
 pub mod unreached;
 pub mod watched;

@@ -35,6 +35,7 @@ pub const ENTRY: Entry = Entry {
     folders: port::no_folders,
     spots: settings::spots,
     files: files::look,
+    exposed: super::port::files::never_exposed,
     schema: schema_of::<Settings>,
     open: |name, written, _| {
         apart(

@@ -43,6 +43,14 @@ pub const ENTRY: Entry = Entry {
     folders: port::no_folders,
     spots: port::no_spots,
     files: files::look,
+    // What an intermediary encrypts for the house nobody else reads; where it may come plain, TLS has to hide it.
+    exposed: |written| {
+        let all = written.get("intermediaries").and_then(serde_json::Value::as_array);
+        let plain =
+            |one: &serde_json::Value| one.pointer("/policy/plain").and_then(serde_json::Value::as_bool);
+        let some = all.is_some_and(|all| all.iter().any(|one| plain(one).unwrap_or(false)));
+        if some { super::tls_files::exposed(written) } else { None }
+    },
     schema: schema_of::<Settings>,
     open: |name, written, _| {
         apart(

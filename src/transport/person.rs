@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     folders: super::port::no_folders,
     spots: super::port::no_spots,
     files: super::port::files::none,
+    exposed: super::port::files::never_exposed,
     schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
     open: |name, written, _| apart(name, written, no_source, no_destination),
 };

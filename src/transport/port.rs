@@ -21,12 +21,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use account::{Account, Bound, Taken, Under};
-use binding::{Bindings, HttpBinding};
-
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Lying, Part, PartnerRef, Stage, Verdict};
 use crate::telemetry::parts::Parts;
+use account::{Account, Bound, Taken, Under};
+use binding::{Bindings, HttpBinding};
 
 /// Stops a source: no new delivery is begun, begun ones are finished.
 pub type Stop = CancellationToken;
@@ -523,8 +522,7 @@ pub struct Entry {
     pub sends: bool,
     /// Whether receivers come for what is sent by it, and so need credentials: see [`Destination::collected`].
     pub collected: bool,
-    /// Whether partners have accounts there: it takes in, and the channel of each says by what it is known when it delivers. Who has no
-    /// channel there delivers nothing by it.
+    /// Whether partners have accounts there: the channel of each says by what it is known when it delivers; who has none delivers nothing.
     pub accounts: bool,
     /// Whether only one replica may run a source of it at a time: it polls what all replicas share.
     pub alone: bool,
@@ -538,6 +536,8 @@ pub struct Entry {
     pub spots: fn(settings: &serde_json::Value, channel: Option<&Channel>) -> Vec<spot::Spot>,
     /// Looks into the files that a connection, or a partner's channel by it, names: what of them cannot be used, and which places they name.
     pub files: files::Look,
+    /// Why others could read along what comes to its listener; asked of stages that are real, and refused there: see [`files::Exposed`].
+    pub exposed: files::Exposed,
     /// JSON Schema of the settings of a connection.
     pub schema: fn() -> serde_json::Value,
     /// Opens a connection.

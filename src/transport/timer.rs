@@ -28,6 +28,7 @@ pub const ENTRY: Entry = Entry {
     folders: super::port::no_folders,
     spots: super::port::no_spots,
     files: super::port::files::none,
+    exposed: super::port::files::never_exposed,
     schema: settings::schema_of::<Settings>,
     open: |name, written, _| {
         apart(

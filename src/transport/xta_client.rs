@@ -42,7 +42,11 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| check::<ChannelSettings>(written, further_of_channel),
     folders: port::no_folders,
     spots: settings::spots,
-    files: port::files::none,
+    files: |(_, written), channel, config| match channel {
+        Some(_) => port::files::Looked::default(),
+        None => super::tls_files::of_way_out(written, "/tls", false, config),
+    },
+    exposed: port::files::never_exposed,
     schema: schema_of::<Settings>,
     open: |name, written, _| {
         apart(

@@ -25,7 +25,7 @@ use super::http::HttpSource;
 use super::port::binding::Bindings;
 use super::port::{Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
 use super::settings::{check, read, schema_of};
-use super::{mailbox, port};
+use super::{mailbox, port, tls_files};
 use server::Server;
 use settings::{AccountSettings, Settings, further};
 
@@ -42,7 +42,11 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| check::<AccountSettings>(written, |_, _| {}),
     folders: port::no_folders,
     spots: port::no_spots,
-    files: port::files::none,
+    files: |(_, written), channel, config| match channel {
+        Some(_) => port::files::Looked::default(),
+        None => tls_files::of_listener(written, config),
+    },
+    exposed: port::files::never_exposed,
     schema: schema_of::<Settings>,
     open: |name, written, _| {
         apart(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::xoev::catalog::{self, Arranged, Catalog, Elsewhere};
 use crate::xoev::codelist::CodeList;
-use crate::xoev::diff::counterpart;
+use crate::xoev::diff::{counterpart, stem};
 use crate::xoev::fault::{PackageFault, nearest};
 use crate::xoev::manifest::PackageFile;
 use crate::xoev::mapping::did_you_mean;
@@ -60,28 +60,7 @@ pub fn recognise(official: &Catalog<'_>, known: &[Ours]) -> Result<(String, Stri
     for ours in known {
         let Ok(manifest) = manifest(ours) else { continue };
         let Ok(catalog) = Catalog::of(&ours.files) else { continue };
-        let mut versions = BTreeSet::new();
-        let mut score = 0;
-        for space in heads(&manifest, &catalog) {
-            let theirs: Vec<&str> = official.namespaces().into_iter().collect();
-            let Some(found) = counterpart(&space, theirs, "") else { continue };
-            score += 2 + usize::from(found == space);
-            // The version stands in the namespace where ours does, else the root of the schema says it.
-            let in_name = found
-                .split(['/', ':', '_'])
-                .zip(space.split(['/', ':', '_']))
-                .find(|(_, own)| *own == manifest.version)
-                .map(|(theirs, _)| theirs.to_owned());
-            let said = official
-                .heads(found)
-                .into_iter()
-                .filter_map(|path| official.get(path))
-                .map(|document| document.version.clone());
-            versions.extend(match in_name {
-                Some(version) => vec![version],
-                None => said.filter(|version| !version.is_empty()).collect(),
-            });
-        }
+        let (score, versions) = versions(official, &manifest, &catalog);
         if score > 0 && best.as_ref().is_none_or(|(most, _, _)| score > *most) {
             best = Some((score, ours, versions));
         }
@@ -98,6 +77,71 @@ pub fn recognise(official: &Catalog<'_>, known: &[Ours]) -> Result<(String, Stri
             Err(format!("the package is {}, but says versions {}; {say}", ours.standard, several.join(", ")))
         }
     }
+}
+
+/// The versions that an official package says of the namespaces of one of ours, and how much it is like it.
+fn versions(official: &Catalog<'_>, manifest: &PackageFile, own: &Catalog<'_>) -> (usize, BTreeSet<String>) {
+    let (mut score, mut versions) = (0, BTreeSet::new());
+    for space in heads(manifest, own) {
+        let theirs: Vec<&str> = official.namespaces().into_iter().collect();
+        let Some(found) = counterpart(&space, theirs, "") else { continue };
+        score += 2 + usize::from(found == space);
+        // The version stands in the namespace where ours does, else the root of the schema says it.
+        let in_name = found
+            .split(['/', ':', '_'])
+            .zip(space.split(['/', ':', '_']))
+            .find(|(_, own)| *own == manifest.version)
+            .map(|(theirs, _)| theirs.to_owned());
+        let said = official
+            .heads(found)
+            .into_iter()
+            .filter_map(|path| official.get(path))
+            .map(|document| document.version.clone());
+        versions.extend(match in_name {
+            Some(version) => vec![version],
+            None => said.filter(|version| !version.is_empty()).collect(),
+        });
+    }
+    (score, versions)
+}
+
+/// Why an official package cannot be the version that it is named, or is more than one package: each would be taken as something else.
+pub fn contradiction(official: &Catalog<'_>, ours: &Ours, version: &str) -> Option<String> {
+    let (Ok(manifest), Ok(own)) = (manifest(ours), Catalog::of(&ours.files)) else { return None };
+    for space in heads(&manifest, &own) {
+        let alike: Vec<&str> =
+            official.namespaces().into_iter().filter(|other| stem(other) == stem(&space)).collect();
+        if let [one, other, ..] = alike.as_slice() {
+            return Some(format!(
+                "holds two packages: {one} and {other}; import each from a folder or archive of its own"
+            ));
+        }
+        for path in alike.iter().flat_map(|space| official.heads(space)) {
+            let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+            let twin = alike
+                .iter()
+                .flat_map(|space| official.heads(space))
+                .find(|other| *other != path && last(other) == last(path));
+            if let Some(twin) = twin {
+                return Some(format!(
+                    "holds two packages: {path} and {twin} define the same; import each from a folder or archive of its own"
+                ));
+            }
+        }
+    }
+    // Where ours does not say its version in this way, neither does theirs.
+    if versions(&own, &manifest, &own).1 != BTreeSet::from([manifest.version.clone()]) {
+        return None;
+    }
+    let (_, said) = versions(official, &manifest, &own);
+    if said.is_empty() || said.contains(version) {
+        return None;
+    }
+    let said = said.into_iter().collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "is {} {said} by its schemas, not {version}; import it under its own version, or get the package of {version}",
+        ours.standard
+    ))
 }
 
 /// The package of ours whose mapping is taken: the same version, else the highest below it, else the lowest above it.

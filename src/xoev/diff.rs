@@ -186,7 +186,7 @@ impl Outline {
 }
 
 /// A namespace without its version: what stays the same from one version to the next.
-fn stem(namespace: &str) -> String {
+pub fn stem(namespace: &str) -> String {
     let mut stem = String::with_capacity(namespace.len());
     for c in namespace.chars() {
         match c {

@@ -18,8 +18,8 @@ const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 async fn stage() -> (StageDir, [Receiver; 2]) {
     let partners = [Receiver::start().await, Receiver::start().await];
     let stage = StageDir::new([partners[0].address, partners[1].address]);
-    let places = format!("040110000000;Bremen\n040110000000;{}\n", marks::BIRTHPLACE);
-    fs::write(stage.stage().join("tables/gemeinden.csv"), places).unwrap();
+    let other = format!("040110000000;{};ortsteil\n", marks::BIRTHPLACE);
+    fs::write(stage.stage().join("tables/ortsnamen.csv"), other).unwrap();
     let path = stage.stage().join("connections.yaml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(path, text.replace("connections:\n", "telemetry: { log: debug }\nconnections:\n")).unwrap();

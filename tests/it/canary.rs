@@ -136,8 +136,8 @@ fn staged(partners: [SocketAddr; 2], collector: SocketAddr) -> StageDir {
     );
     fs::write(path, text).expect("connections");
     // The marked birthplace is a place, else every delivery would wait for a person.
-    let places = format!("040110000000;Bremen\n040110000000;{}\n", marks::BIRTHPLACE);
-    fs::write(stage.stage().join("tables/gemeinden.csv"), places).expect("places");
+    let other = format!("040110000000;{};ortsteil\n", marks::BIRTHPLACE);
+    fs::write(stage.stage().join("tables/ortsnamen.csv"), other).expect("places");
     stage
 }
 

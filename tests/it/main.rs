@@ -36,6 +36,7 @@ mod faulty;
 mod find;
 mod folder_attack;
 mod folder_letters;
+mod guarded;
 mod handbook;
 mod handles;
 mod handover;

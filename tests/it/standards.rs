@@ -304,6 +304,30 @@ fn what_no_longer_fits_is_refused_with_the_nearest_name() {
 }
 
 #[test]
+fn a_package_under_the_name_of_another_version_and_two_packages_at_once_are_refused() {
+    let desk = Desk::new();
+    let before = tree(&desk.xsd());
+    let refused = |source: &Path, named: Option<&str>, said: &str| {
+        let import = desk.import(source, named, false);
+        assert!(!import.fits() && shown(&import).contains(said), "{said}: {}", shown(&import));
+        assert_eq!(tree(&desk.xsd()), before);
+    };
+    let ours = official(&root().join(OURS), ".xsd");
+    refused(&desk.zip(&ours), Some("xfamilie/1.4.0"), "is xfamilie 1.3.0 by its schemas, not 1.4.0");
+    let below = |folder: &str, files: &Tree| {
+        files.iter().map(|(name, octets)| (format!("{folder}/{name}"), octets.clone())).collect::<Tree>()
+    };
+    let mut two = below("alt", &ours);
+    two.extend(below("neu", &next_version()));
+    for named in [None, Some("xfamilie/1.4.0")] {
+        refused(&desk.folder(&two), named, "holds two packages");
+    }
+    let mut twice = below("alt", &ours);
+    twice.extend(below("neu", &ours));
+    refused(&desk.folder(&twice), Some("xfamilie/1.3.0"), "holds two packages");
+}
+
+#[test]
 fn hostile_archives_are_refused() {
     let desk = Desk::new();
     let before = tree(&desk.xsd());

@@ -123,6 +123,8 @@ impl Amt {
             partner("nebenan", "andere", "jga:000000000003", "amt: {}"),
         ]
         .concat();
+        // What foreign programs were recorded with is in no directory.
+        amt.edit("partners.yaml", "platform:\n", "praefixe: [jua, sta]\nplatform:\n");
         amt.edit("partners.yaml", "  kita-portal-nord:\n", &format!("{more}  kita-portal-nord:\n"));
         let route = amt.stage.routes.join("registerlieferung.yaml");
         let text = fs::read_to_string(&route).unwrap();

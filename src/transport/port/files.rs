@@ -24,3 +24,11 @@ pub type Look = fn(connection: (&str, &Value), channel: Option<(&str, &Value)>, 
 pub fn none(_: (&str, &Value), _: Option<(&str, &Value)>, _: &Path) -> Looked {
     Looked::default()
 }
+
+/// Why others could read along what comes to a listener by these settings: the path of the key, and what to write.
+pub type Exposed = fn(settings: &Value) -> Option<(String, String)>;
+
+/// For transports that nobody connects to, or nobody without TLS.
+pub fn never_exposed(_: &Value) -> Option<(String, String)> {
+    None
+}

@@ -17,6 +17,7 @@ use crate::transport::port::{
     self, BuildError, Channel, Connection, Destination, Entry, Source, Surroundings,
 };
 use crate::transport::settings::{check, read, schema_of};
+use crate::transport::tls_files;
 use api::Api;
 use link::Link;
 use login::Login;
@@ -35,7 +36,17 @@ pub const ENTRY: Entry = Entry {
     check_channel: |written| check::<ChannelSettings>(written, further_of_channel),
     folders: port::no_folders,
     spots,
-    files: port::files::none,
+    files: |(_, written), channel, config| {
+        if channel.is_some() {
+            return port::files::Looked::default();
+        }
+        let public = written
+            .get("url")
+            .and_then(serde_json::Value::as_str)
+            .is_some_and(|url| url.starts_with("https:"));
+        tls_files::of_way_out(written, "", public, config)
+    },
+    exposed: port::files::never_exposed,
     schema: schema_of::<Settings>,
     open: |name, written, around| Ok(Arc::new(DdataboxConnection::open(name, written, around)?)),
 };

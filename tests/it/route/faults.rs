@@ -110,6 +110,28 @@ const CASES: &[Case] = &[
     (Route, "when: schreiben", "when: ‹schreibn", "no earlier step makes", Some("schreiben")),
     (Route, "when: schreiben", "after: ‹quittung", "no earlier item is named", None),
     (Route, "- receipt: {}", "- { callback: { to: wohngeld }, as: ‹schreiben }", "is made twice", None),
+    // who is who
+    (
+        Partners,
+        "    groups: [jugendaemter]\n    credentials: [ { bearer: { env: HAMBURG } } ]",
+        "    groups: [jugendaemter]\n    identities: [‹\"jga:040110000000\"]\n    credentials: [ { bearer: { env: HAMBURG } } ]",
+        "belongs to `bremen` too",
+        None,
+    ),
+    (
+        Partners,
+        "\"jga:040110000000\"",
+        "‹\"gerich:040110000000\"",
+        "unknown prefix: `gerich`",
+        Some("gericht"),
+    ),
+    (
+        Partners,
+        "    name: Jugendamt Hamburg\n    groups: [jugendaemter]",
+        "    name: Jugendamt Hamburg\n    groups: [‹jugendamter]",
+        "unknown group",
+        Some("jugendaemter"),
+    ),
     // two items that meet
     (
         Route,

@@ -139,6 +139,7 @@ const fn transport(word: &'static str, answers: Option<Answers>, sends: bool) ->
         folders: drehscheibe::transport::port::no_folders,
         spots: drehscheibe::transport::port::no_spots,
         files: drehscheibe::transport::port::files::none,
+        exposed: drehscheibe::transport::port::files::never_exposed,
         schema: || json!({ "type": "object", "properties": {} }),
         open: |name, written, _| apart(name, written, no_source, no_destination),
     }
