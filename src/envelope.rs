@@ -282,6 +282,9 @@ pub struct Evidence {
     pub peer: Option<String>,
 }
 
+/// What [`Evidence::verification`] begins with where nobody proved who delivers; what follows says why, in our words.
+pub const UNPROVEN: &str = "none: ";
+
 /// One signature of a delivery as it was judged when that came in; also that there was none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {

@@ -169,16 +169,25 @@ fn folder(data: &Path) -> Finding {
     let (fine, text) = match written {
         Ok(()) if there == data => (true, format!("{} can be written and synced", data.display())),
         Ok(()) => (true, format!("{} is not there yet; the first run makes it", data.display())),
-        Err(error) => (
-            false,
-            format!(
-                "{} cannot be written: {}; create it for this user",
-                data.display(),
-                config::what(error.kind())
-            ),
-        ),
+        Err(error) => {
+            let (cause, step) = (config::what(error.kind()), unwritable(error.kind()));
+            (false, format!("{} cannot be written: {cause}; {step}", data.display()))
+        }
     };
     Finding { what: "data folder", fine, text }
+}
+
+/// What to do where a folder cannot be written, by what the system says.
+fn unwritable(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free space on its disk",
+        ErrorKind::ReadOnlyFilesystem => {
+            "look why its disk is read-only (one that fails is made so by the system), then mount it writable"
+        }
+        ErrorKind::PermissionDenied => "give this user the right to it, or run as the user that owns it",
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory => "name another one with --data",
+        _ => "create it for this user",
+    }
 }
 
 /// How long the certificates hold that the stage names; each that ends soon by itself.
@@ -396,6 +405,20 @@ mod tests {
         assert!(!closed.fine && closed.text.contains("own user only"), "{}", closed.text);
         assert!(told(0o700, false).fine);
         assert!(told(0o2770, true).fine);
+    }
+
+    #[test]
+    fn each_reason_why_a_folder_cannot_be_written_has_its_own_step() {
+        for (kind, step) in [
+            (ErrorKind::StorageFull, "free space"),
+            (ErrorKind::QuotaExceeded, "free space"),
+            (ErrorKind::ReadOnlyFilesystem, "mount it writable"),
+            (ErrorKind::PermissionDenied, "give this user the right"),
+            (ErrorKind::NotADirectory, "--data"),
+            (ErrorKind::NotFound, "create it"),
+        ] {
+            assert!(unwritable(kind).contains(step), "{kind:?}: {}", unwritable(kind));
+        }
     }
 
     #[test]

@@ -125,7 +125,7 @@ pub fn print_list(listed: &[Listed], now: Timestamp, out: &mut Output) -> std::i
                     listed.partner.clone(),
                     or_dash(listed.route.as_deref()),
                     listed.sends.len().to_string(),
-                    listed.codes.join(" "),
+                    beside(&listed.codes, listed.cause.as_deref()),
                 ]
             })
             .collect();
@@ -175,15 +175,18 @@ pub fn print_one(listed: &Listed, now: Timestamp, out: &mut Output) -> std::io::
 /// Codes with the specific reasons that are known of them: `T070 (fremder-geburtsort)`.
 pub fn beside(codes: &[String], cause: Option<&str>) -> String {
     let reasons = cause.map(codes::reasons).unwrap_or_default();
-    let codes = codes.join(" ");
-    if reasons.is_empty() { codes } else { format!("{codes} ({})", reasons.join(", ")) }
+    match (codes.join(" "), reasons.join(", ")) {
+        (codes, reasons) if reasons.is_empty() => codes,
+        // Who is not admitted is told no code.
+        (codes, reasons) if codes.is_empty() => reasons,
+        (codes, reasons) => format!("{codes} ({reasons})"),
+    }
 }
 
 /// What says most of why it was refused: its first reason, else its first code.
 fn to_explain(listed: &Listed) -> Option<&str> {
-    let code = listed.codes.first()?;
     let reason = listed.cause.as_deref().map(codes::reasons).unwrap_or_default().first().copied();
-    Some(reason.unwrap_or(code))
+    reason.or(listed.codes.first().map(String::as_str))
 }
 
 /// Prints rows of the outbox as a table; prints no JSON.

@@ -313,7 +313,14 @@ fn committed(entry: &Entry) {
         }
     }
     match entry.state {
-        Inbound::Denied => raise(Alarm::SenderNotAdmitted, &entry.envelope.head.binding, &[]),
+        Inbound::Denied => {
+            let (partner, why) = (entry.stamp.partner.as_str(), entry.cause.as_deref().unwrap_or("-"));
+            let partner = if partner.is_empty() { "-" } else { partner };
+            let facts = [("partner", partner), ("why", why), ("id", id.as_str())];
+            // The alarm is quiet for a while about the same entry; who it was this time is said all the same.
+            tracing::info!(%id, partner, why, binding = entry.envelope.head.binding, "denied");
+            raise(Alarm::SenderNotAdmitted, &entry.envelope.head.binding, &facts);
+        }
         Inbound::Parked => match &entry.route {
             None => {
                 let message = entry.message.as_deref().unwrap_or("-");

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::effects::Objected;
-use crate::envelope::{Inbound, Stage};
+use crate::envelope::{Inbound, Stage, UNPROVEN};
 use crate::message::{Identity, Message, Resumed, Sender};
 use crate::pipeline::step::{Bench, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
@@ -33,7 +33,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         return match ground.resumed {
             // It was taken once, so it is kept: a request whose answer was taken back is not to be lost with its service.
             Some(_) => not_admitted_now(ground),
-            None => denied(ground, "absender nicht zugelassen"),
+            None => denied(ground, None),
         };
     };
     let key = ground.envelope.head.binding.clone();
@@ -59,7 +59,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     if !admitted_here {
         // Who it is is known all the same: what it delivers elsewhere says what it says, whichever entry it came in by.
         let (noted, objections) = refused_here(&ground, &partner.sender, bench);
-        let denied = denied(ground, "absender fuer diesen eingang nicht zugelassen");
+        let denied = denied(ground, Some(&partner));
         return said(noted_as(denied, noted), objections);
     }
     if let Some(fault) = ground.fault.clone() {
@@ -163,6 +163,10 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
 }
 
 fn admitted(set: &PlanSet, ground: &Ground) -> Option<Partner> {
+    // Whom a door turned away is nobody here, whoever it is.
+    if ground.envelope.evidence.verification.starts_with(UNPROVEN) {
+        return None;
+    }
     let reference = ground.envelope.head.partner.as_ref()?;
     let partner = set.partners.get(&reference.id)?;
     let now = ground.envelope.head.received;
@@ -175,12 +179,53 @@ pub fn mandant_of(ground: &Ground) -> String {
     bound.map(|(_, binding)| binding.mandant.clone()).unwrap_or_default()
 }
 
-fn denied(ground: Ground, cause: &str) -> Opened {
-    let sender = Sender { mandant: mandant_of(&ground), ..Sender::default() };
+/// Why a delivery is denied: the reason as the catalogue has it, what is the matter, and what to do. `partner` where it is admitted, but not here.
+fn why_denied(ground: &Ground, partner: Option<&Partner>) -> Option<(&'static str, String, String)> {
+    let head = &ground.envelope.head;
+    let entry = &head.binding;
+    let Some(reference) = &head.partner else {
+        let shown = ground.envelope.evidence.verification.strip_prefix(UNPROVEN);
+        return Some((
+            "nicht-ausgewiesen",
+            format!("nobody proved who delivered at `{entry}`{}", shown.map(|shown| format!(" ({shown})")).unwrap_or_default()),
+            "ask the partner that is meant which token or certificate it shows; new ones only by `credentials` in partners.yaml".to_owned(),
+        ));
+    };
+    let id = &reference.id;
+    if let Some(partner) = partner {
+        let id = &partner.sender.id;
+        return Some((
+            "eingang-fremd",
+            format!("the login of `{id}` is right, and no route takes anything from it at `{entry}`"),
+            format!(
+                "tell `{id}` where to deliver; or name it under `accept` of a route that has this entry under `on`, and apply"
+            ),
+        ));
+    }
+    if !ground.set.partners.contains_key(id) {
+        return Some((
+            "partner-entfernt",
+            format!("the login is that of `{id}`, which is no partner any more"),
+            format!("tell `{id}`, or write it into partners.yaml again, and apply"),
+        ));
+    }
+    Some((
+        "partner-zeit",
+        format!("the login is that of `{id}`, and the time of that partner has not begun or is over"),
+        format!("look at `valid` of `{id}` in partners.yaml; extend it and apply, or tell the partner"),
+    ))
+}
+
+/// Denies it. Where the login is proven, it stands with the partner whose it is; nothing of the content is kept.
+fn denied(ground: Ground, partner: Option<&Partner>) -> Opened {
+    let id = ground.envelope.head.partner.as_ref().map(|partner| partner.id.clone()).unwrap_or_default();
+    let sender = Sender { id, mandant: mandant_of(&ground), ..Sender::default() };
+    let why = why_denied(&ground, partner);
+    let (cause, next_step) = why.map(|(reason, text, step)| (format!("{reason}: {text}"), step)).unzip();
     let settled = Settled {
         state: Inbound::Denied,
-        cause: Some(cause.to_owned()),
-        next_step: Some("credential und gueltigkeit in partners.yaml pruefen".to_owned()),
+        cause,
+        next_step,
         keep: Keep::HashOnly,
         ..Settled::new(Inbound::Denied)
     };

@@ -40,6 +40,10 @@ pub enum Trouble {
     ReadOnly,
     /// The embedded store's file may not be written.
     FileReadOnly,
+    /// The store's folder may not be written by this user.
+    FolderRights,
+    /// The disk of the store's folder takes no writes.
+    DiskReadOnly,
     /// Somebody else locks the file of the mark; who it is may follow.
     MarkHeld,
     /// The server has as many connections as it takes.
@@ -76,7 +80,8 @@ impl Trouble {
             Trouble::Unreachable => "PostgreSQL cannot be reached; connecting is tried again by itself",
             Trouble::Authority => {
                 "PostgreSQL shows a certificate of an authority that is not trusted here; name that authority's file under `store.ca`, or, where \
-     the server runs on this very machine, write `sslmode=disable` into its URL (Debian's server offers TLS with a certificate of its own)"
+     the server runs on this very machine, write `sslmode=disable` into its URL, in place of any other `sslmode` (Debian's server offers TLS \
+     with a certificate of its own)"
             }
             Trouble::Host => {
                 "PostgreSQL's certificate is for another host; write the host that it names into the URL, or have one issued for this one"
@@ -92,6 +97,12 @@ impl Trouble {
             Trouble::Ended => "PostgreSQL stops, starts or ended the connection; it is tried again by itself",
             Trouble::ReadOnly => "PostgreSQL is read-only (a standby?); it is tried again at the primary",
             Trouble::FileReadOnly => "the store's file is read-only; give the process the right to write",
+            Trouble::FolderRights => {
+                "the store's folder cannot be written; give the process the right to, or run it as the user that owns it"
+            }
+            Trouble::DiskReadOnly => {
+                "the disk of the store's folder is read-only; look why (a disk that fails is made so by the system), then mount it writable"
+            }
             Trouble::MarkHeld => {
                 "another program holds keys.mark beside the key store, and nothing is acknowledged until it lets go; look who it is (`fuser`, \
      `lsof`), a backup program perhaps, and let it leave this file alone"
@@ -140,7 +151,9 @@ impl Trouble {
             | Trouble::Tls
             | Trouble::Lost
             | Trouble::Ended => Some(Alarm::StoreUnreachable),
-            Trouble::ReadOnly | Trouble::FileReadOnly => Some(Alarm::StoreReadOnly),
+            Trouble::ReadOnly | Trouble::FileReadOnly | Trouble::FolderRights | Trouble::DiskReadOnly => {
+                Some(Alarm::StoreReadOnly)
+            }
             Trouble::MarkHeld => Some(Alarm::StoreFileHeld),
             Trouble::NoConnection => Some(Alarm::StoreNoConnection),
             Trouble::PoolBusy | Trouble::ReadersBusy | Trouble::TooSlow | Trouble::Locked | Trouble::Race => {

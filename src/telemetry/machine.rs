@@ -16,7 +16,16 @@ pub fn said(error: &io::Error) -> String {
         Some(errno) if error.kind().to_string().contains("uncategorized") => {
             return format!("the system fails with error {}", errno.raw_os_error());
         }
-        _ => return error.kind().to_string(),
+        _ => match error.kind() {
+            ErrorKind::NotFound => "it is not there",
+            ErrorKind::PermissionDenied => "this user has no right to it",
+            ErrorKind::AlreadyExists => "something of this name is there already",
+            ErrorKind::IsADirectory => "it is a folder",
+            ErrorKind::NotADirectory => "a part of its path is no folder",
+            ErrorKind::ReadOnlyFilesystem => "it lies where nothing can be written",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "there is no room left",
+            _ => return error.kind().to_string(),
+        },
     };
     known.to_owned()
 }
@@ -56,9 +65,23 @@ mod tests {
             assert!(!said(&error).contains("uncategorized"), "{}", said(&error));
         }
         assert!(said(&io::Error::from(Errno::MFILE)).contains("no file handle left"));
+        // Words of ours, not those of a library.
+        for (errno, word) in [
+            (Errno::NOENT, "it is not there"),
+            (Errno::ACCESS, "no right"),
+            (Errno::NOSPC, "no room"),
+            (Errno::DQUOT, "no room"),
+            (Errno::ROFS, "nothing can be written"),
+        ] {
+            assert!(
+                said(&io::Error::from(errno)).contains(word),
+                "{errno:?}: {}",
+                said(&io::Error::from(errno))
+            );
+        }
         for errno in [Errno::ACCESS, Errno::PERM, Errno::LOOP, Errno::ISDIR, Errno::NOENT] {
             assert!(is_of_the_file(&io::Error::from(errno)), "{errno:?}");
         }
-        assert_eq!(said(&ErrorKind::PermissionDenied.into()), "permission denied");
+        assert_eq!(said(&ErrorKind::PermissionDenied.into()), "this user has no right to it");
     }
 }

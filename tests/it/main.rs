@@ -27,6 +27,7 @@ mod compose;
 mod ddatabox;
 mod ddatabox_kill;
 mod ddatabox_server;
+mod denied;
 mod drained;
 mod engine;
 mod entries;

@@ -509,7 +509,7 @@ async fn a_tray_in_trouble_stands_in_ready_status_and_metrics_while_the_others_g
     };
     let part = "tray of jugendamt-hamburg of lieferungen";
     assert!(ready.starts_with("eingeschränkt bereit") && ready.contains(&format!("\n{part}: ")), "{ready}");
-    assert!(ready.contains("not found"), "{ready}");
+    assert!(ready.contains("it is not there"), "{ready}");
     let metrics = ask("/metrics").await.1;
     let line = |value: u8| format!("drehscheibe_part_up{{part=\"{part}\"}} {value}");
     assert!(metrics.contains(&line(0)), "{metrics}");

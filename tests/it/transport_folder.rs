@@ -360,7 +360,7 @@ async fn a_tray_in_trouble_says_so_stops_no_other_and_heals_by_itself() {
     eventually(|| causes().len() == 1).await;
     let (part, cause) = causes().remove(0);
     assert_eq!(part, "tray of ja-nord of lieferungen");
-    assert!(cause.contains("not found"), "{cause}");
+    assert!(cause.contains("it is not there"), "{cause}");
     fs::write(place.path("sued/.a"), "<a/>").unwrap();
     fs::rename(place.path("sued/.a"), place.path("sued/a.xml")).unwrap();
     let delivered = place.house.wait_for(1).await;

@@ -59,11 +59,12 @@ pub fn disk(error: std::io::Error) -> StoreError {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Later(Trouble::DiskFull.into()),
-        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-            StoreError::Later("the store's folder cannot be written; give the process the right to, or run it as the user that owns it".into())
-        }
+        ErrorKind::ReadOnlyFilesystem => StoreError::Later(Trouble::DiskReadOnly.into()),
+        ErrorKind::PermissionDenied => StoreError::Later(Trouble::FolderRights.into()),
         ErrorKind::NotFound => StoreError::Corrupt("a claim file is missing".into()),
-        _ => StoreError::Later(format!("a file of the store cannot be used ({})", machine::said(&error)).into()),
+        _ => StoreError::Later(
+            format!("a file of the store cannot be used ({})", machine::said(&error)).into(),
+        ),
     }
 }
 

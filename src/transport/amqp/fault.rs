@@ -65,7 +65,8 @@ impl Fault {
     pub fn turn(&self) -> Turn {
         match self {
             Fault::Unreached(why) => why.turn(),
-            Fault::Machine(_) | Fault::Tls(_) => Turn::Ours,
+            // User, password and virtual host stand in our files.
+            Fault::Machine(_) | Fault::Tls(_) | Fault::Login => Turn::Ours,
             _ => Turn::FarEnd,
         }
     }
@@ -152,6 +153,7 @@ mod tests {
             Fault::Unreachable,
             "what breaks off may be a login that was refused"
         );
+        assert_eq!(Fault::Login.turn(), Turn::Ours, "a password that is wrong is written here");
         let ours = of(Errno::MFILE);
         assert_eq!(ours.turn(), Turn::Ours);
         assert!(ours.to_string().contains("no file handle left"), "{ours}");

@@ -75,6 +75,47 @@ pub fn why_not(admission: &Admission, shown: &str, lapsed: bool, now: Timestamp)
     }
 }
 
+/// What keeps whoever calls from being admitted, for the operator: in words that name nobody.
+pub fn unproven(
+    admission: &Admission,
+    certificate: Option<&str>,
+    headers: &HeaderMap,
+    (lapsed, now): (bool, Timestamp),
+) -> &'static str {
+    let mut shown = headers.get_all(AUTHORIZATION).iter();
+    let (first, second) = (shown.next(), shown.next());
+    match (first, second, certificate) {
+        (None, _, None) => return "no token and no certificate was shown",
+        (Some(_), Some(_), _) => return "more than one token was shown",
+        (_, _, Some(certificate)) => return why_not(admission, certificate, lapsed, now),
+        (Some(_), None, None) => {}
+    }
+    let Some(token) = first.and_then(|shown| token(shown.to_str().ok()?)) else {
+        return "what was shown is no bearer token";
+    };
+    let hash = hex::encode(digest::digest(&digest::SHA256, token.as_bytes()));
+    let of = |known: &Credential| matches!(known, Credential::BearerSha256(known) if same(known, &hash));
+    match admission.entries.iter().any(|entry| of(&entry.credential)) {
+        false => "the token is nobody's",
+        true if owner(admission, now, of).is_none() => {
+            "the token is a partner's, and not within the time that the partner file names for it"
+        }
+        true => "the token is a partner's",
+    }
+}
+
+/// Whose login it is, whether its time has begun or is over or not: who is turned away for that is named to the operator.
+pub fn proven(
+    admission: &Admission,
+    certificate: Option<&str>,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Option<Caller> {
+    let always = |entry: &Admitted| Admitted { from: None, to: None, ..entry.clone() };
+    let entries = admission.entries.iter().map(always).collect();
+    admit(&Admission { entries, accounts: Vec::new() }, certificate, headers, now)
+}
+
 fn is_valid(entry: &Admitted, now: Timestamp) -> bool {
     entry.from.is_none_or(|from| from <= now) && entry.to.is_none_or(|to| now < to)
 }

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::admit::{Caller, admit, why_not};
+use super::admit::{Caller, admit, proven, unproven, why_not};
 use super::openapi::Described;
 use super::places::share_of;
 use super::problem::Problem;
@@ -19,7 +19,7 @@ use super::server::Peer;
 use super::shares::{Full, Place, Shares};
 use super::uploads::Uploads;
 use super::{Settings, body, origin};
-use crate::envelope::{Envelope, Evidence, Head, PartnerRef};
+use crate::envelope::{Envelope, Evidence, Head, PartnerRef, UNPROVEN};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::permits::Permits;
 use crate::transport::port::{Stop, Surroundings};
@@ -118,6 +118,21 @@ impl Door {
         let certificate = peer.shown.as_ref().map(|shown| shown.fingerprint());
         admit(&self.around.doors.admission(), certificate, headers, self.around.clock.now())
             .filter(|_| !peer.lapsed)
+    }
+
+    /// Whose login it is of whoever is turned away, where it is somebody's; and what is written of the rest.
+    pub fn turned(&self, peer: &Peer, headers: &HeaderMap) -> (Option<PartnerRef>, String) {
+        let certificate = peer.shown.as_ref().map(|shown| shown.fingerprint());
+        let (admission, now) = (self.around.doors.admission(), self.around.clock.now());
+        if let Some(caller) =
+            self.known(peer, headers).filter(|known| peer.place.belongs_to(&known.partner.id))
+        {
+            return (Some(caller.partner), caller.verification);
+        }
+        let why = unproven(&admission, certificate, headers, (peer.lapsed, now));
+        // Whose time is over is named, and is nobody here all the same: the connection stays a stranger's.
+        let partner = proven(&admission, certificate, headers, now).filter(|_| !peer.lapsed);
+        (partner.map(|caller| caller.partner), format!("{UNPROVEN}{why}"))
     }
 
     /// The client, by the connection or a named proxy.

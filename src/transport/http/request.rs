@@ -187,9 +187,8 @@ impl Door {
         let address = self.peer(peer, headers);
         let evidence = stranger::witness(body.unwrap_or_default(), most, Some(address)).await;
         let at = (id, format!("http {path}"));
-        let partner = self.known(peer, headers).filter(|known| peer.place.belongs_to(&known.partner.id));
-        let partner = partner.map(|caller| caller.partner);
-        self.turned_away(at, partner, traceparent(headers), evidence).await;
+        let (partner, verification) = self.turned(peer, headers);
+        self.turned_away(at, partner, traceparent(headers), Evidence { verification, ..evidence }).await;
     }
 
     async fn standing(&self, caller: Caller, wanted: &str) -> Result<Response, Problem> {
