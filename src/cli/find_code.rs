@@ -107,10 +107,9 @@ impl Sought {
             Sought::Raised(Raised::NoRoute) => &[Inbound::Parked],
             Sought::Raised(Raised::Send(_)) => return filter,
         };
-        match filter.states.is_empty() {
-            true => filter.states = only.to_vec(),
-            // What was named besides stays named; `fits` says the rest.
-            false => {}
+        // What was named besides stays named; `fits` says the rest.
+        if filter.states.is_empty() {
+            filter.states = only.to_vec();
         }
         filter
     }

@@ -74,7 +74,7 @@ async fn a_delivery_is_found_by_whatever_is_known_of_it() {
     let reason = refused.1.as_str().and_then(|cause| cause.split(':').next()).expect("a reason").to_owned();
     let code = "T070";
     for word in [code, "t070", &reason, &reason.to_uppercase()] {
-        assert_eq!(found(&stage, &["--code", word]), [refused.0.clone()], "{word}: {answer}");
+        assert_eq!(found(&stage, &["--code", word]), std::slice::from_ref(&refused.0), "{word}: {answer}");
     }
     assert_eq!(found(&stage, &["--code", "message-parked"]), [""; 0]);
     for (word, told) in [
