@@ -28,7 +28,8 @@ use drehscheibe::register::record::{
     Zusatzangaben,
 };
 use drehscheibe::register::tafeln::Tafeln;
-use drehscheibe::store::contract::{Entry, Store};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::entry::Entry;
 use drehscheibe::xml::gate;
 use drehscheibe::xml::limits::Limits;
 use drehscheibe::xoev::contract::Standards;

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::plan::PlanSet;
 use crate::route::outline::Outline;
-use crate::store::contract::{Store, StoreError};
+use crate::store::contract::Store;
+use crate::store::error::StoreError;
 use crate::telemetry::alarm::{Alarm, raise};
 
 /// Where the note lies.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::PlanSet;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::orders::CommandState;
 use crate::transport::port::Destination;
 

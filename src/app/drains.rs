@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::{Patience, PlanSet};
 use crate::route::compiled::{Compiled, WantedDestination};
-use crate::store::contract::{Store, StoreError, UnderWay};
+use crate::store::contract::Store;
+use crate::store::error::StoreError;
+use crate::store::figures::UnderWay;
 use crate::transport::TRANSPORTS;
 use crate::transport::port::{Channel, Entry, Surroundings};
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::clock::Tick;
 use crate::envelope::Stage;
-use crate::store::contract::{Store, StoreError};
+use crate::store::contract::Store;
+use crate::store::error::StoreError;
 use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::store::SqliteStore;
 

@@ -6,8 +6,10 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Verdict};
-use crate::store::contract::{Filter, Listed, Scope};
+use crate::store::desk::Filter;
+use crate::store::listed::Listed;
 use crate::store::orders::{Command, CommandState};
+use crate::store::stamp::Scope;
 
 use super::shared::Shared;
 

@@ -20,10 +20,15 @@ use crate::pipeline::alias::ALIAS;
 use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::PlanSet;
 use crate::route::compiled::WantedDestination;
-use crate::store::contract::{Backlog, Figures, Filter, Listed, Scope, Store, StoreError, View};
+use crate::store::contract::Store;
+use crate::store::desk::{Filter, View};
+use crate::store::error::StoreError;
+use crate::store::figures::{Backlog, Figures};
+use crate::store::listed::Listed;
 use crate::store::orders::{Command, CommandState};
 use crate::store::plays::Plays;
 use crate::store::sqlite::store::SqliteStore;
+use crate::store::stamp::Scope;
 use crate::transport::TRANSPORTS;
 use crate::transport::port::{Answers, Destination, Destinations, Intake, Spool};
 

@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 use crate::route::compiled::Compiled;
 use crate::seal::index::{Index, Tag};
 use crate::seal::key::{KEY_LEN, Master, SealError, random};
-use crate::store::contract::{Store, StoreError};
+use crate::store::contract::Store;
+use crate::store::error::StoreError;
 use crate::store::recovery::OF_A_RUN;
 
 /// The head with the number.

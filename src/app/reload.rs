@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::engine::housekeeping::Commands;
-use crate::store::contract::{Backlog, Scope};
+use crate::store::figures::Backlog;
 use crate::store::orders::{Command, CommandState, Order};
+use crate::store::stamp::Scope;
 use crate::telemetry::alarm::{Alarm, raise};
 
 use super::applied::{self, Applied};

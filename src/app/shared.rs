@@ -14,7 +14,7 @@ use crate::engine::duty::of_source;
 use crate::engine::ports;
 use crate::route::compiled::Compiled;
 use crate::route::plan_diff::Picture;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::transport;
 use crate::transport::port::{BuildError, Destinations, Source, Surroundings};
 

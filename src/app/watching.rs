@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::clock::Tick;
-use crate::store::contract::Pause;
+use crate::store::pauses::Pause;
 use crate::telemetry::alarm::{Alarm, Standing};
 use crate::telemetry::metric;
 use crate::telemetry::parts::{Failing, Turn};

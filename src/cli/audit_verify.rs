@@ -12,8 +12,10 @@ use super::window::Window;
 use crate::register::fristen::{Fristen, Klasse};
 use crate::store::audit::{Held, Link, Strand};
 use crate::store::chain::{Judge, Wrong};
-use crate::store::contract::{Filter, Scope, Store};
+use crate::store::contract::Store;
+use crate::store::desk::Filter;
 use crate::store::seek::Seek;
+use crate::store::stamp::Scope;
 
 /// Rows of one page.
 pub const PAGE: usize = 1_000;

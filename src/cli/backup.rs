@@ -11,7 +11,8 @@ use super::exit::{CliError, Exit};
 use super::output::{Output, moment};
 use super::stage;
 use crate::clock::Clock;
-use crate::store::backup::{self, Manifest};
+use crate::store::backup;
+use crate::store::manifest::Manifest;
 
 /// Name of the note that says when and where the last backup was taken.
 pub const LAST: &str = "backup.last";

@@ -24,9 +24,10 @@ use crate::engine::housekeeping::Commands;
 use crate::engine::points::Points;
 use crate::engine::start::{Engine, Start};
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
-use crate::store::contract::{Scope, Store};
+use crate::store::contract::Store;
 use crate::store::orders::{Command, CommandState};
 use crate::store::sqlite;
+use crate::store::stamp::Scope;
 use crate::transport::memory::Sink;
 use crate::transport::port::{Destination, Destinations, Intake, SendError, Spool};
 

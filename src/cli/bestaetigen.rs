@@ -13,8 +13,9 @@ use super::output::Output;
 use super::stage;
 use crate::clock::Clock;
 use crate::envelope::Inbound;
-use crate::store::contract::{Filter, Scope};
+use crate::store::desk::Filter;
 use crate::store::orders::Order;
+use crate::store::stamp::Scope;
 
 /// The `on` entry of orders about Vorgänge.
 const BINDING: &str = "person vorgang";

@@ -28,9 +28,11 @@ use crate::register::bestand::Bestand;
 use crate::register::objection::Sought;
 use crate::register::record::Kind;
 use crate::register::uhr::TOLERANCE;
-use crate::store::contract::{Scope, Store, View};
+use crate::store::contract::Store;
+use crate::store::desk::View;
 use crate::store::looks::Look;
 use crate::store::orders::Order;
+use crate::store::stamp::Scope;
 
 /// The `on` entry of orders about registers.
 const BINDING: &str = "person register";

@@ -21,7 +21,10 @@ use crate::config;
 use crate::engine::core::Settings;
 use crate::engine::points::Points;
 use crate::register::entscheidung::Fall;
-use crate::store::contract::{Figures, Scope, Store, View};
+use crate::store::contract::Store;
+use crate::store::desk::View;
+use crate::store::figures::Figures;
+use crate::store::stamp::Scope;
 
 /// How many times as fast as the machine's its clock runs: answers leave a minute after the request.
 const FACTOR: f64 = 20.0;

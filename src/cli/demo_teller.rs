@@ -13,8 +13,8 @@ use crate::cli::demo_stage::DemoStage;
 use crate::cli::exit::CliError;
 use crate::cli::output::Output;
 use crate::clock::{Clock, Tick};
-use crate::store::contract::Scope;
 use crate::store::orders::{Command, CommandState, Order};
+use crate::store::stamp::Scope;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -14,7 +14,9 @@ use crate::cli::{person, stage};
 use crate::clock::Clock;
 use crate::config;
 use crate::envelope::{Part, Stage};
-use crate::store::contract::{Filter, Listed, Scope};
+use crate::store::desk::Filter;
+use crate::store::listed::Listed;
+use crate::store::stamp::Scope;
 use crate::xoev::inspect::inspect;
 
 #[derive(Serialize)]

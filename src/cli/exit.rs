@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::app::fit::Unfit;
 use crate::app::house::StartError;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 /// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::codes::{self, Explained, Kind};
 use super::exit::CliError;
 use crate::envelope::Inbound;
-use crate::store::contract::{Filter, Listed};
+use crate::store::desk::Filter;
+use crate::store::listed::Listed;
 use crate::store::states::SendState;
 use crate::xoev::fault::nearest;
 

@@ -6,9 +6,12 @@ use super::exit::{CliError, Exit};
 use super::output::{Output, age, counted, moment, or_dash};
 use crate::clock::Clock;
 use crate::envelope::Inbound;
-use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
+use crate::store::contract::Store;
+use crate::store::desk::Filter;
 use crate::store::lane::{WayLeft, Why};
+use crate::store::listed::{Listed, ListedSend};
 use crate::store::seek::Seek;
+use crate::store::stamp::Scope;
 use jiff::Timestamp;
 use uuid::Uuid;
 

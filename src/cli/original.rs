@@ -16,7 +16,9 @@ use super::output::Output;
 use super::two_persons::{self, Granted};
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Part};
-use crate::store::contract::{Listed, Scope, Store};
+use crate::store::contract::Store;
+use crate::store::listed::Listed;
+use crate::store::stamp::Scope;
 
 /// What is asked for.
 const COMMAND: &str = "messages original";

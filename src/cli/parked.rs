@@ -18,8 +18,11 @@ use crate::envelope::Inbound;
 use crate::pipeline::erledigt::RELEASE;
 use crate::pipeline::jugendamt::{NOBODYS, OFFICE};
 use crate::register::objection::{Objection, Sought};
-use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
+use crate::store::contract::Store;
+use crate::store::desk::Filter;
+use crate::store::listed::{Listed, ListedSend};
 use crate::store::orders::Order;
+use crate::store::stamp::Scope;
 
 /// The types of notices, which two persons end with `lieferung freigeben` where no connected office can.
 const NOTICES: [&str; 4] = [

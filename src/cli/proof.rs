@@ -21,7 +21,9 @@ use super::output::Output;
 use super::two_persons::{self, Granted};
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Evidence, SignedUnder, Verified};
-use crate::store::contract::{Listed, Scope, Store};
+use crate::store::contract::Store;
+use crate::store::listed::Listed;
+use crate::store::stamp::Scope;
 use crate::transport::osci::glance;
 use crate::trust::digest::{Digest, Running};
 

@@ -11,8 +11,10 @@ use crate::clock::Clock;
 use crate::envelope::Inbound;
 use crate::route::file_diff::{Field, FileChange, How};
 use crate::route::plan_diff::{Change, Difference, InFlight, Names, Picture, difference};
-use crate::store::contract::{Filter, Scope, Store};
+use crate::store::contract::Store;
+use crate::store::desk::Filter;
 use crate::store::orders::Order;
+use crate::store::stamp::Scope;
 
 /// Runs one of the commands.
 pub async fn run(global: &Global, command: &RoutesCommand, out: &mut Output) -> Result<Exit, CliError> {

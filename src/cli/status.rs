@@ -27,9 +27,14 @@ use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
 use crate::register::objection::{Objection, Sought, Why};
 use crate::route::compiled::{Compiled, WantedDestination};
-use crate::store::contract::{Breaker, Figures, Filter, Listed, ListedSend, Pause, Scope, Store};
+use crate::store::contract::Store;
+use crate::store::desk::Filter;
 use crate::store::duty::Holding;
+use crate::store::figures::Figures;
+use crate::store::listed::{Listed, ListedSend};
+use crate::store::pauses::{Breaker, Pause};
 use crate::store::recovery::Recovering;
+use crate::store::stamp::Scope;
 use crate::store::states::SendState;
 use crate::telemetry::parts::{Said, Turn};
 use crate::transport::TRANSPORTS;
@@ -536,7 +541,7 @@ mod tests {
     use super::*;
     use crate::cli::output::tests::Printed;
     use crate::register::objection::{MADE_OF_NOTICE, MOST};
-    use crate::store::contract::Backlog;
+    use crate::store::figures::Backlog;
     use crate::store::lane::Behind;
 
     fn at(text: &str) -> Timestamp {

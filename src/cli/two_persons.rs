@@ -11,7 +11,10 @@ use super::args_messages::OriginalArgs;
 use super::exit::{CliError, Exit};
 use super::new_folder;
 use super::output::Output;
-use crate::store::contract::{Filter, Listed, Scope, Store};
+use crate::store::contract::Store;
+use crate::store::desk::Filter;
+use crate::store::listed::Listed;
+use crate::store::stamp::Scope;
 
 /// So long a first person's request stands.
 const STANDS: SignedDuration = SignedDuration::from_hours(24);

@@ -14,7 +14,9 @@ use crate::clock::Clock;
 use crate::effects::{Vorgang, VorgangState};
 use crate::pipeline::alias::ALIAS;
 use crate::register::vorgang::{ANTRAG, Zuweisung};
-use crate::store::contract::{Filter, Scope, Store, View};
+use crate::store::contract::Store;
+use crate::store::desk::{Filter, View};
+use crate::store::stamp::Scope;
 
 /// How many are looked through for one.
 const ALL: usize = 100_000;

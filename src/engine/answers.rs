@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::envelope::{Envelope, Inbound};
 use crate::plan::PlanSet;
-use crate::store::contract::{Entry, Keep};
+use crate::store::entry::{Entry, Keep};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 use crate::telemetry::trace::Traceparent;

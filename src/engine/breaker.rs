@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::Patience;
-use crate::store::contract::Breaker;
+use crate::store::pauses::Breaker;
 
 /// The breakers of this process, by destination, and the rows as all replicas know them.
 #[derive(Default)]

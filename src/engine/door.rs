@@ -10,7 +10,7 @@ use crate::pipeline::step::{Bench, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::register::record::Record;
 use crate::rejection::{Fault, Rejection, UNQUOTED};
-use crate::store::contract::{Delivery, Entry, Keep};
+use crate::store::entry::{Delivery, Entry, Keep};
 use crate::xml::limits::Limits;
 use crate::xoev::contract::{Detected, Known, Taken, gate_rejection};
 

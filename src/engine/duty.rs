@@ -10,8 +10,9 @@ use futures_util::future::join_all;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Tick};
-use crate::store::contract::{Store, StoreError};
+use crate::store::contract::Store;
 use crate::store::duty::{Ask, Duty, Holding, Taken};
+use crate::store::error::StoreError;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 use crate::transport::port::Stop;

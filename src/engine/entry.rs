@@ -12,7 +12,8 @@ use crate::message::{Identity, Message, Sender};
 use crate::pipeline::step::{Bench, NEXT};
 use crate::plan::Plan;
 use crate::rejection::{Fault, Rejection};
-use crate::store::contract::{Entry, Keep, Stamp};
+use crate::store::entry::{Entry, Keep};
+use crate::store::stamp::Stamp;
 
 use super::run::{self, Decided, Ground, Refusal, Wait};
 
@@ -246,7 +247,7 @@ pub fn conflict(
     }
     Entry {
         // Its own key, so that a repeat of the conflicting delivery gets the same answer.
-        keys: vec![crate::store::contract::Key { class: "conflict", parts }],
+        keys: vec![crate::store::entry::Key { class: "conflict", parts }],
         state: Inbound::Quarantined,
         cause: Some("same key as an earlier delivery, other content".to_owned()),
         next_step: Some(format!(

@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use crate::effects::Way;
 use crate::envelope::Envelope;
-use crate::store::contract::StoreError;
 use crate::store::duty::Duty;
-use crate::store::follow::{ASK_RECEIVER, Follow, Followed, Found, Looked, TAKE_AWAY, Which};
-use crate::store::lane::{self, Onward, Why};
+use crate::store::error::StoreError;
+use crate::store::follow::{ASK_RECEIVER, Followed, Found, Looked, TAKE_AWAY, Which};
+use crate::store::lane::{self, Follow, Onward, Why};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 use crate::transport::port::{self, After, Destination, PROOF, Proof, SendError, Withdrawal};

@@ -11,8 +11,11 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::clock::Tick;
-use crate::store::contract::{Pause, Resumed, Scope, UnderWay};
+use crate::store::contract::Resumed;
+use crate::store::figures::UnderWay;
 use crate::store::orders::{Command, CommandState, Order, PauseKind};
+use crate::store::pauses::Pause;
+use crate::store::stamp::Scope;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::clock::Tick;
 use crate::envelope::PartnerRef;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lane::{Onward, Outcome, Settle, Why};
 use crate::store::mailbox::{self as stored, Reader, Ticket};
 use crate::telemetry::alarm::{Alarm, raise};

@@ -12,7 +12,7 @@ use crate::pipeline::step::{Objects, Settling};
 use crate::plan::{Plan, PlanSet};
 use crate::register::record::Record;
 use crate::rejection::Rejection;
-use crate::store::contract::Pause;
+use crate::store::pauses::Pause;
 
 use super::entry;
 use super::run::{Ground, Refusal};

@@ -18,7 +18,7 @@ use crate::message::Sender;
 use crate::pipeline::step::Bench;
 use crate::plan::PlanSet;
 use crate::rejection::Rejection;
-use crate::store::contract::Keep;
+use crate::store::entry::Keep;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
 use crate::telemetry::trace::{Traceparent, adopt};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::envelope::Envelope;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lane::Due;
 use crate::store::recovery::{Finding, Recovering};
 use crate::telemetry::alarm::{Alarm, raise};
@@ -143,8 +143,8 @@ mod tests {
     use super::*;
     use crate::effects::Way;
     use crate::envelope::Stage;
-    use crate::store::contract::Stamp;
     use crate::store::lane::Next;
+    use crate::store::stamp::Stamp;
 
     /// A far end that knows one thing to say.
     struct Says(Result<Option<Receipt>, SendError>, bool);

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::envelope::Inbound;
-use crate::store::contract::{Entry, Keep};
+use crate::store::entry::{Entry, Keep};
 use crate::telemetry::alarm::{Alarm, raise};
 
 /// Octets that refused, waiting, parked and quarantined deliveries of one partner may take within [`SPAN`]; beyond, only the hashes of
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use crate::effects::Effects;
     use crate::envelope::{Claim, Envelope, Evidence, Head, How, Part, PartnerRef, Stage};
-    use crate::store::contract::Stamp;
+    use crate::store::stamp::Stamp;
 
     fn entry(partner: &str, state: Inbound, mebibytes: u64) -> Entry {
         let part = Part {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 use super::core::Core;
 use super::duty::Wish;

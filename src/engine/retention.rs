@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::{daily_in_berlin, in_berlin};
 use crate::register::fristen::Klasse;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::orders::CommandState;
 use crate::store::retention::Stichtag;
 use crate::telemetry::alarm::{Alarm, raise};

@@ -14,7 +14,7 @@ use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::register::objection;
 use crate::register::record::{Kopf, moment};
 use crate::rejection::Rejection;
-use crate::store::contract::{Delivery, Entry, Key};
+use crate::store::entry::{Delivery, Entry, Key};
 
 /// The connection of timers, which bring a document that we keep.
 pub const TIMER: &str = "timer";

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::store::contract::{Entry, Store, StoreError};
+use crate::store::contract::Store;
+use crate::store::entry::Entry;
+use crate::store::error::StoreError;
 use crate::store::lane::{Onward, Outcome, Settle};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Sent};

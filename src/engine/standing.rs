@@ -6,7 +6,7 @@ use crate::effects::stand::{self, Begun};
 use crate::effects::{Fact, Question, Vorgang};
 use crate::envelope::{Inbound, Stand, Verdict};
 use crate::register::keys::{self, SearchKey};
-use crate::store::contract::Entry;
+use crate::store::entry::Entry;
 use crate::transport::port::Busy;
 
 use super::core::{Core, busy};

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::effects::Vorgang;
 use crate::register::keys;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lane::{Anew, Due, Named, Outcome, Unsent};
 use crate::store::mailbox::Reader;
 use crate::telemetry::parts::Turn;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lane::{Anew, Lies, Unsent};
 use crate::store::mailbox::Reader;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::seal::key::sha256;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 /// A strand of the Nachweiskette: the embedded store has one, PostgreSQL as many as write at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ pub fn mark_of(line: &Value) -> [u8; 32] {
 
 /// The proof that a look was written into the Abrufprotokoll; only a store makes one.
 #[derive(Debug)]
-pub struct Recorded(pub(in crate::store) ());
+pub struct Recorded(pub(super) ());
 
 /// What an auditor looks at, as the Abrufprotokoll names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use secrecy::SecretBox;
 
 use crate::envelope::Stage;
-use crate::store::backup::Manifest;
-use crate::store::contract::{Store, StoreError};
+use crate::store::contract::Store;
+use crate::store::error::StoreError;
 use crate::store::lies::Lies;
+use crate::store::manifest::Manifest;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::recovery::{Copied, Restored};
 use crate::store::restore::PutBack;

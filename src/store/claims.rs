@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::envelope::Claim;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 /// Writes one part into a sealed claim.
 #[async_trait]

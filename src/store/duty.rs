@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::envelope::Envelope;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 /// A duty as it was taken: acts name it, so that those of a process that lost it are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::{Entry, Scope, StoreError};
 use crate::store::duty::Duty;
+use crate::store::entry::Entry;
+use crate::store::error::StoreError;
 use crate::store::lane::{Next, Onward};
+use crate::store::stamp::Scope;
 
 /// The safe next step where a far end has told nothing of what was sent.
 pub const ASK_RECEIVER: &str =
@@ -18,17 +20,6 @@ pub const ASK_RECEIVER: &str =
 
 /// The safe next step where something may still lie where it was laid.
 pub const TAKE_AWAY: &str = "find out whether the receiver has it: where it arrived `parked arrived`, else take it away from where it lies, then `parked not-arrived`";
-
-/// What is laid down with a row that was sent and is looked after.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Follow {
-    /// The first look.
-    pub due: Timestamp,
-    /// The last look: what is not confirmed then has failed.
-    pub until: Timestamp,
-    /// What the looks need, kept sealed with the row.
-    pub keep: Bytes,
-}
 
 /// A row that is due to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::effects::{Vorgang, Way};
 use crate::envelope::Envelope;
 use crate::seal::index::Tag;
-use crate::store::contract::{Entry, Stamp};
-use crate::store::follow::Follow;
+use crate::store::entry::Entry;
+use crate::store::stamp::Stamp;
 use crate::telemetry::parts::Turn;
 
 /// A Vorgang as the store names it: nobody else reads it.
@@ -173,6 +173,17 @@ pub struct Behind {
 
 /// The bits of a fence below its hand-outs to readers: there it counts the leases that processes had since.
 pub const BELOW: u32 = i32::BITS;
+
+/// What is laid down with a row that was sent and is looked after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follow {
+    /// The first look.
+    pub due: Timestamp,
+    /// The last look: what is not confirmed then has failed.
+    pub until: Timestamp,
+    /// What the looks need, kept sealed with the row.
+    pub keep: Bytes,
+}
 
 /// A leased lane with its heads in order.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 /// Where a store lies.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::envelope::Lying;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 /// What was found of one partner's deliveries at a place where a source looks for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

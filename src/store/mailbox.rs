@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lane::{Due, Next, Outcome};
 
 /// Who reads, and what: nothing else is seen, found or told apart from what is not there.

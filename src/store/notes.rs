@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 /// The notes of a store.
 #[async_trait]

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 /// Tells what it holds, in a form that two stores can be compared by.
 #[async_trait]

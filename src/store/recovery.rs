@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::store::contract::{Entry, StoreError};
-use crate::store::follow::Follow;
-use crate::store::lane::Due;
+use crate::store::entry::Entry;
+use crate::store::error::StoreError;
+use crate::store::lane::{Due, Follow};
 
 /// A store that was put back from a backup and whose dispatch is closed until a person opens it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 /// Re-keying of a store.
 #[async_trait]

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::register::fristen::{Fristen, Klasse};
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 
 /// As of when, under which periods, and by whom.
 #[derive(Clone, Debug)]

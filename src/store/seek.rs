@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::store::contract::{Filter, Key, Listed};
+use crate::store::entry::Key;
+use crate::store::listed::Listed;
 
 /// What is known of it.
 #[derive(Clone, Debug, Default)]
@@ -53,33 +54,5 @@ impl Seek {
             && is(&self.message, listed.message.as_deref())
             && self.code.as_ref().is_none_or(|code| listed.codes.contains(code))
             && self.between.is_none_or(|(from, to)| (from..=to).contains(&listed.id))
-    }
-}
-
-impl Filter {
-    /// The same for one message of which the id is known.
-    pub fn of(&self, id: Uuid) -> Filter {
-        Filter { id: Some(id), seek: Seek::default(), ..self.clone() }
-    }
-
-    /// Of messages that were found one by one those that are looked for, newest first, at most so many.
-    pub fn newest(&self, mut found: Vec<Listed>) -> Vec<Listed> {
-        found.retain(|listed| self.seek.fits(listed));
-        found.sort_unstable_by_key(|listed| std::cmp::Reverse(listed.id));
-        found.truncate(self.most());
-        found
-    }
-
-    /// At most so many.
-    pub fn most(&self) -> usize {
-        if self.limit == 0 { 100 } else { self.limit }
-    }
-}
-
-impl Key {
-    /// The second key of a message whose standard has one, such as the Vorgang of a request.
-    pub fn einmalig(partner: &str, message: &str, known: &str) -> Key {
-        let known = known.trim().to_ascii_lowercase();
-        Key { class: "einmalig", parts: vec![partner.to_owned(), message.to_owned(), known] }
     }
 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
-use crate::store::contract::StoreError;
 use crate::telemetry::alarm::Alarm;
 
 /// What is said where a database lacks what was acknowledged: a fail-over led to one that lagged behind, or one was put back.
@@ -173,6 +172,11 @@ pub struct Cause {
 }
 
 impl Cause {
+    /// The alarm of what it is; `None` where that has none of its own.
+    pub fn alarm(&self) -> Option<Alarm> {
+        self.trouble.alarm()
+    }
+
     /// A trouble with more to say of it, such as who causes it.
     pub fn told(trouble: Trouble, more: &str) -> Cause {
         Cause { trouble, text: format!("{}{more}", trouble.says()).into() }
@@ -227,38 +231,5 @@ impl From<&'static str> for Cause {
 impl From<String> for Cause {
     fn from(text: String) -> Cause {
         Cause { trouble: Trouble::Other, text: text.into() }
-    }
-}
-
-impl StoreError {
-    /// The alarm that calls a person because of it.
-    pub fn alarm(&self) -> Alarm {
-        match self {
-            StoreError::Corrupt(_) => Alarm::StoreDamaged,
-            StoreError::History | StoreError::Replaced(_) => Alarm::AcknowledgedLost,
-            StoreError::Refused(cause) => cause.trouble.alarm().unwrap_or(Alarm::StoreRefused),
-            StoreError::Later(cause) | StoreError::Entry(cause) => {
-                cause.trouble.alarm().unwrap_or(Alarm::StoreBusy)
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_trouble_calls_with_its_own_alarm_whatever_its_words() {
-        let later = |cause: Cause| StoreError::Later(cause).alarm();
-        assert_eq!(later(Trouble::DiskFull.into()), Alarm::StoreDiskFull);
-        assert_eq!(later(Trouble::ReadOnly.into()), Alarm::StoreReadOnly);
-        assert_eq!(later(Cause::told(Trouble::MarkHeld, " (process 7, rsync)")), Alarm::StoreFileHeld);
-        assert_eq!(later(Trouble::DiskFull.says().into()), Alarm::StoreBusy, "words steer nothing");
-        assert_eq!(StoreError::Refused(Trouble::Login.into()).alarm(), Alarm::StoreLogin);
-        assert_eq!(StoreError::Refused("another stage".into()).alarm(), Alarm::StoreRefused);
-        assert_eq!(StoreError::Corrupt(String::new()).alarm(), Alarm::StoreDamaged);
-        let told = Cause::told(Trouble::MarkHeld, " (process 7, rsync)");
-        assert!(told.is(Trouble::MarkHeld) && told.ends_with("this file alone (process 7, rsync)"), "{told}");
     }
 }

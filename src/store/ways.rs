@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lane::Due;
 
 /// A destination that rows may go to by a later way.

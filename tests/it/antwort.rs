@@ -12,7 +12,8 @@ use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::points::Points;
 use drehscheibe::envelope::Inbound;
 use drehscheibe::route::case;
-use drehscheibe::store::contract::{Filter, Scope};
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::stamp::Scope;
 use serde_json::Value;
 use uuid::Uuid;
 

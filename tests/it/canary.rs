@@ -16,9 +16,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use drehscheibe::envelope::{Inbound, Stage};
-use drehscheibe::store::contract::{Filter, Scope, Store};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Filter;
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::stamp::Scope;
 
 use crate::collector::Collector;
 use crate::support::{StageDir, TOKEN, put, ready, root, until};

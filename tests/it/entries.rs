@@ -13,7 +13,8 @@ use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::points::Points;
 use drehscheibe::envelope::Inbound;
 use drehscheibe::register::entscheidung::Fall;
-use drehscheibe::store::contract::{Filter, Scope, View};
+use drehscheibe::store::desk::{Filter, View};
+use drehscheibe::store::stamp::Scope;
 use lapin::BasicProperties;
 
 use crate::klaerfall::{began, envelope, form, place_of, played, stage};
@@ -124,7 +125,7 @@ async fn letter(entry: Entry) -> Option<Fall> {
         let all = || Filter { limit: 100, ..Filter::default() };
         for look in 0.. {
             let listed = store.list(&Scope::Operator, all()).await.unwrap();
-            let there = |one: &&drehscheibe::store::contract::Listed| {
+            let there = |one: &&drehscheibe::store::listed::Listed| {
                 matches!(one.state, Inbound::Rejected | Inbound::Denied | Inbound::Quarantined)
             };
             if listed.iter().any(|one| there(&one)) {

@@ -11,7 +11,7 @@ use drehscheibe::clock::Clock;
 use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::points::Points;
 use drehscheibe::envelope::Inbound;
-use drehscheibe::store::contract::Scope;
+use drehscheibe::store::stamp::Scope;
 use reqwest::{Method, Response};
 use serde_json::Value;
 

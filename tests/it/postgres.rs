@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Store, StoreError};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::lies::Lies;
 use drehscheibe::store::postgres::open::encode;
 use drehscheibe::store::postgres::recovery;

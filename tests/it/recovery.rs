@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Scope, Store};
+use drehscheibe::store::contract::Store;
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::stamp::Scope;
 use secrecy::SecretBox;
 use serde_json::Value;
 

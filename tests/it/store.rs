@@ -8,15 +8,16 @@ use base64::Engine;
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::backup;
 use drehscheibe::store::claims::Claims;
-use drehscheibe::store::contract::{Scope, Store, StoreError};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::lies::Lies;
-use drehscheibe::store::orders::Orders;
-use drehscheibe::store::orders::{Command, CommandState, Order};
+use drehscheibe::store::orders::{Command, CommandState, Order, Orders};
 use drehscheibe::store::postgres::statements::STATEMENTS;
 use drehscheibe::store::recovery::Restored;
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::restore;
 use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::stamp::Scope;
 use secrecy::SecretBox;
 use uuid::Uuid;
 
@@ -325,7 +326,7 @@ async fn a_full_database_answers_later_and_keeps_what_was_committed() {
         }
     }
     assert!(matches!(&failed, Some(StoreError::Later(text)) if text.contains("disk is full")), "{failed:?}");
-    let filter = drehscheibe::store::contract::Filter { limit: 1000, ..Default::default() };
+    let filter = drehscheibe::store::desk::Filter { limit: 1000, ..Default::default() };
     assert_eq!(store.list(&Scope::Operator, filter).await.unwrap().len(), stored);
 }
 

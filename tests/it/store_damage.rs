@@ -9,11 +9,15 @@ use std::time::Duration;
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::BACK_ENDS;
-use drehscheibe::store::contract::{Committed, Filter, Scope, Store, StoreError};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::entry::Committed;
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::lies::Lies;
 use drehscheibe::store::recovery::{Lost, Recovery, Restored};
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::stamp::Scope;
 use secrecy::SecretBox;
 use uuid::Uuid;
 

@@ -20,10 +20,11 @@ use drehscheibe::engine::points::Points;
 use drehscheibe::engine::ports::Ports;
 use drehscheibe::engine::start::{Engine, Start};
 use drehscheibe::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage};
-use drehscheibe::store::contract::{Scope, Store};
+use drehscheibe::store::contract::Store;
 use drehscheibe::store::orders::{Command, CommandState};
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::telemetry::metric;
 use drehscheibe::transport::port::{
     Destination, Destinations, Intake, Receipt, SendError, Spool, SpoolError,

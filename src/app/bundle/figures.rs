@@ -12,7 +12,11 @@ use super::words::{Vocabulary, Word};
 use crate::app::fit::Fit;
 use crate::app::house;
 use crate::app::place::Place;
-use crate::store::contract::{Breaker, Figures, Pause, Scope, Store, StoreError};
+use crate::store::contract::Store;
+use crate::store::error::StoreError;
+use crate::store::figures::Figures;
+use crate::store::pauses::{Breaker, Pause};
+use crate::store::stamp::Scope;
 
 /// What a store says.
 #[derive(Serialize)]

@@ -20,7 +20,8 @@ use crate::app::fit::{self, Fit, Unfit};
 use crate::app::house;
 use crate::app::place::Place;
 use crate::config;
-use crate::store::contract::{Store, StoreError};
+use crate::store::contract::Store;
+use crate::store::error::StoreError;
 use crate::telemetry::alarm::Alarm;
 
 /// Largest file below `secrets/` that is looked at, octets.

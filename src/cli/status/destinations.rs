@@ -7,8 +7,9 @@ use super::{Item, Whose};
 use crate::app::drains::Draining;
 use crate::cli::output::moment;
 use crate::pipeline::jugendamt::NOBODYS;
-use crate::store::contract::{Backlog, Breaker, Pause};
+use crate::store::figures::Backlog;
 use crate::store::lane::Behind;
+use crate::store::pauses::{Breaker, Pause};
 use crate::telemetry::parts::Turn;
 
 /// Younger than this (seconds) a waiting row is simply under way.

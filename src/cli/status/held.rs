@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::{Item, Whose};
 use crate::envelope::Inbound;
-use crate::store::contract::{Listed, Pause};
+use crate::store::listed::Listed;
+use crate::store::pauses::Pause;
 
 /// What is said of them.
 const WHAT: &str = "messages held by a pause";

@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::effects::Outgoing;
-use crate::store::contract::{Stamp, StoreError};
+use crate::store::error::StoreError;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::blob::{self, Columns};
@@ -19,6 +19,7 @@ use crate::store::sealing::content::{Fresh, Owner};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare;
 use crate::store::sealing::values::{Stored, micros};
+use crate::store::stamp::Stamp;
 use crate::store::states::RowState;
 
 /// The attributes of the repeat, for a row whose message is gone.

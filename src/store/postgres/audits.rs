@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::store::audit::{
     Audits, By, Change, Held, Link, Lost, Recorded, Retrieved, Said, Strand, Told, Turn, Viewing, Window,
 };
-use crate::store::contract::{Scope, Stamp, StoreError, View};
+use crate::store::desk::View;
+use crate::store::error::StoreError;
 use crate::store::postgres::base::{Base, stamps};
 use crate::store::postgres::house;
 use crate::store::postgres::pool::{rows, transact};
@@ -23,6 +24,7 @@ use crate::store::postgres::values::{get, month, sql};
 use crate::store::sealing::house::{self as words, AbrufRow};
 use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::values::{Stored, limit, micros};
+use crate::store::stamp::{Scope, Stamp};
 
 /// Where the number of a stamp stands in a page of links.
 const STAMP: usize = 11;

@@ -9,13 +9,14 @@ use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 
 use crate::envelope::Stage;
-use crate::store::contract::{Stamp, StoreError};
+use crate::store::error::StoreError;
 use crate::store::postgres::claims::Holders;
 use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::pool::{Db, one, rows, run};
 use crate::store::postgres::values::{get, month, sql};
 use crate::store::sealing::claim_file::Folder;
 use crate::store::sealing::values::{StampKey, Stored, later, limit, micros, stage_of, stamp_key, time};
+use crate::store::stamp::Stamp;
 
 /// The base of an opened store.
 pub struct Base {

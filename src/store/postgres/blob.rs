@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::postgres::pool::{rows, run};
 use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::content::{Closed, Fresh};

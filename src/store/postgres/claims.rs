@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use crate::envelope::{Claim, Hold};
 use crate::seal::key::{Key, Place, random};
 use crate::store::claims::SpoolWrite;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, one, rows, run};
 use crate::store::postgres::values::{get, sql, trouble};

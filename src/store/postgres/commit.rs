@@ -9,8 +9,9 @@ use std::pin::Pin;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::{Committed, StoreError};
 use crate::store::decide::{self, Known, ORPHAN, Own};
+use crate::store::entry::Committed;
+use crate::store::error::StoreError;
 use crate::store::lane::{Lane, Take};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, rows, run, together, transact};

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::plays::Plays;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::blob;

@@ -8,11 +8,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::{Scope, StoreError};
 use crate::store::decide::{self, Look};
 use crate::store::duty::Duty;
-use crate::store::follow::{Follow, Followed, Follows, Found, Looked, Which};
-use crate::store::lane::Onward;
+use crate::store::error::StoreError;
+use crate::store::follow::{Followed, Follows, Found, Looked, Which};
+use crate::store::lane::{Follow, Onward};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::pool::{Tx, narrow_to, one, rows, run, transact};
@@ -26,6 +26,7 @@ use crate::store::sealing::follow::{
     self as sealed, ClosedFollowed, Ended, ended, ended_by_person, look_of, open_proof,
 };
 use crate::store::sealing::values::{Stored, limit, may_see_payloads, micros, narrow, time};
+use crate::store::stamp::Scope;
 use crate::store::states::{FollowState, SendState};
 
 /// What is laid down with a row that is settled as sent.

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::seal::key::Place;
-use crate::store::contract::{Breaker, Pause, View};
+use crate::store::desk::View;
 use crate::store::orders::{Command, CommandState, Order};
+use crate::store::pauses::{Breaker, Pause};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::pool::{Tx, one, rows, run, transact};

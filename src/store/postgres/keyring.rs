@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::seal::key::{Key, Master};
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::postgres::ledger::Columns;
 use crate::store::postgres::pool::{Db, one, rows, run};
 use crate::store::postgres::values::{get, sql, trouble};

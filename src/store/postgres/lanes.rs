@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::StoreError;
 use crate::store::decide::Head;
+use crate::store::error::StoreError;
 use crate::store::lane::{Lane, Want};
 use crate::store::postgres::base::{Base, Numbers, no_stamp, stamps};
 use crate::store::postgres::blob;

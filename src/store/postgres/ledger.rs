@@ -4,7 +4,7 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, rows, run};
 use crate::store::postgres::values::{get, sql, trouble};

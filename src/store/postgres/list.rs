@@ -10,7 +10,9 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Inbound, Verdict};
-use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, UnderWay};
+use crate::store::desk::Filter;
+use crate::store::figures::{Backlog, Figures, UnderWay};
+use crate::store::listed::{Listed, ListedSend};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, narrow_to, one, rows, sicht, transact};
 use crate::store::postgres::values::{get, sql, trouble};
@@ -22,6 +24,7 @@ use crate::store::sealing::prepare::{once, transport};
 use crate::store::sealing::shown::{self, Broken, First};
 use crate::store::sealing::values::{Stored, codes, count, limit, may_see_payloads, narrow, state, time};
 use crate::store::seek::Seek;
+use crate::store::stamp::Scope;
 use crate::store::states::{FollowState, RowState};
 use crate::telemetry::parts::Turn;
 

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::postgres::values::{not_connected, sql, trouble};
 use crate::store::sealing::values::Stored;
 use crate::store::trouble::Trouble;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::envelope::Lying;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::looks::{Look, Looks};
 use crate::store::postgres::pool::{Tx, rows, run, transact};
 use crate::store::postgres::store::PostgresStore;

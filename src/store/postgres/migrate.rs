@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::open::Settings;
 use crate::store::postgres::values::{not_connected, trouble};

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::envelope::Stage;
 use crate::seal::key::{KEY_LEN, Master};
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, begun_by};
 use crate::store::postgres::base::Base;

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::postgres::migrate::{HOUSE, KEYS as KEYS_SCHEMA};
 use crate::store::postgres::open::Settings;
 use crate::store::sealing::values::Stored;

@@ -12,10 +12,11 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::store::contract::{Scope, StoreError};
+use crate::store::error::StoreError;
 use crate::store::postgres::values::{is_race, not_connected, sql, trouble};
 use crate::store::postgres::witness::{Turn, Witness};
 use crate::store::sealing::values::{Stored, narrow};
+use crate::store::stamp::Scope;
 use crate::store::trouble::Trouble;
 
 /// A transaction.

@@ -15,20 +15,18 @@ use crate::register::bestand::Bestand;
 use crate::register::objection::Sought;
 use crate::register::record::Kind;
 use crate::seal::index::Tag;
-use crate::store::contract::Key as OnceKey;
+use crate::store::entry::Key as OnceKey;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::tag;
 use crate::store::postgres::pool::{Tx, abruf, rows, together};
 use crate::store::postgres::values::{get, sql, trouble};
-use crate::store::postgres::{blob, deliveries};
-use crate::store::postgres::{looks, objections, register, take_back};
+use crate::store::postgres::{blob, deliveries, looks, objections, register, take_back};
 use crate::store::sealing::content::{Owner, from_json};
-use crate::store::sealing::endet;
 use crate::store::sealing::orte::Orte;
 use crate::store::sealing::prepare::once;
-use crate::store::sealing::shown;
 use crate::store::sealing::take_back::TakeBackWork;
 use crate::store::sealing::values::{Stored, count, micros, time};
+use crate::store::sealing::{endet, shown};
 
 /// Answers questions in their order; those of one kind in one statement.
 pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::register::bestand::Bestand;
 use crate::seal::index::Tag;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::commit::{Old, tag};

@@ -11,10 +11,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::envelope::Stage;
-use crate::store::backup::{CLAIMS, Manifest};
-use crate::store::contract::{Entry, StoreError};
+use crate::store::backup::CLAIMS;
+use crate::store::entry::Entry;
+use crate::store::error::StoreError;
 use crate::store::lane::{Due, Settle};
 use crate::store::lies::Lies;
+use crate::store::manifest::Manifest;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
 use crate::store::postgres::migrate::HOUSE;

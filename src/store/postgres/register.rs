@@ -6,7 +6,8 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::effects::{Stored as StoredRecord, Vorgang};
-use crate::store::contract::{PAGE, View};
+use crate::store::contract::PAGE;
+use crate::store::desk::View;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::tag;
 use crate::store::postgres::pool::{Tx, narrow_to, rows, transact};

@@ -3,13 +3,12 @@
 
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::postgres::base::Base;
-use crate::store::postgres::blob;
 use crate::store::postgres::commit::{Old, tag};
-use crate::store::postgres::ledger;
 use crate::store::postgres::pool::{Tx, rows, run};
 use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::{blob, ledger};
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::prepare::claim_place;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::register::record::Registersatz;
 use crate::seal::index::Tag;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run};

@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::store::decide::{self, Holder};
-use crate::store::follow::Follow;
-use crate::store::lane::{Onward, Outcome, Settle, Undelivered};
+use crate::store::lane::{Follow, Onward, Outcome, Settle, Undelivered};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::follow::{self, Fresh};

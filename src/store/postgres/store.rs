@@ -13,16 +13,19 @@ use uuid::Uuid;
 use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::claims::{Claims, SpoolRead, SpoolWrite};
-use crate::store::contract::{
-    Breaker, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause, Resumed, Scope, Stamp,
-    Store, StoreError, UnderWay, View,
-};
+use crate::store::contract::{Made, Resumed, Store};
+use crate::store::desk::{Filter, View};
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
+use crate::store::entry::{Committed, Entry};
+use crate::store::error::StoreError;
+use crate::store::figures::{Figures, UnderWay};
 use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
 use crate::store::lies::Lies;
+use crate::store::listed::{Listed, ListedSend};
 use crate::store::migrated::{Migrated, Version};
 use crate::store::notes::Notes;
 use crate::store::orders::{Command, CommandState, Orders};
+use crate::store::pauses::{Breaker, Pause};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Batch, Written};
@@ -40,6 +43,7 @@ use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::due::does_not_open;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;
+use crate::store::stamp::{Scope, Stamp};
 
 /// The store on PostgreSQL.
 pub struct PostgresStore {

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, Type};
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::sealing::values::Stored;
 use crate::store::states::{FollowState, RowState};
 use crate::store::trouble::Trouble;

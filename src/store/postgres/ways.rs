@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lane::Due;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
 use crate::store::postgres::pool::{one, rows, transact};

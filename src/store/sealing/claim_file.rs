@@ -16,7 +16,7 @@ use crate::envelope::Claim;
 use crate::seal::key::Key;
 use crate::seal::stream::{CHUNK, HEAD, Opener, SEALED_CHUNK, Sealer};
 use crate::store::claims::SpoolRead;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::private;
 use crate::store::sealing::claim_names::{Both, Lies, Names, read_in};
 use crate::store::sealing::keys::MandantKey;

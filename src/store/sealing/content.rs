@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::seal::index::Tag;
 use crate::seal::key::{Key, Place};
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::values::{Stored, sealing};
 

@@ -9,14 +9,15 @@ use uuid::Uuid;
 use crate::envelope::{Envelope, Evidence, Head, How, Label, PartnerRef};
 use crate::seal::index::Tag;
 use crate::seal::key::sha256;
-use crate::store::contract::{Stamp, StoreError};
 use crate::store::decide::{self, state_after};
+use crate::store::error::StoreError;
 use crate::store::lane::{Due, Next, Onward, Outcome, Settle, Undelivered, WayLeft, Why};
 use crate::store::mailbox::{Item, Reader, Ticket};
 use crate::store::sealing::content::{Opened, to_json};
 use crate::store::sealing::heads::{Letter, SealedHead, SendHead, SendNote};
 use crate::store::sealing::prepare::{SendWork, Work};
 use crate::store::sealing::values::{Stored, micros, time};
+use crate::store::stamp::Stamp;
 use crate::store::states::{RowState, SendState};
 
 /// No lease lasts longer; one that ends later than that was given before the clock jumped back.

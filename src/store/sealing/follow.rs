@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
 use crate::store::decide::{self, Look};
+use crate::store::error::StoreError;
 use crate::store::follow::{ASK_RECEIVER, Followed, Found, Looked, TAKE_AWAY};
 use crate::store::lane::Onward;
 use crate::store::sealing::content::{Opened, to_json};

@@ -12,7 +12,7 @@ use crate::effects::{Outgoing, Way};
 use crate::envelope::{Evidence, Head, Inbound, MADE_PART, Part, Reply};
 use crate::rejection::Rejection;
 use crate::seal::index::Tag;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lane::{Next, WayLeft, Why};
 use crate::store::mailbox::Reader;
 use crate::store::sealing::values::Stored;

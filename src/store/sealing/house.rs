@@ -9,9 +9,10 @@ use uuid::Uuid;
 use crate::envelope::Stage;
 use crate::seal::key::{Key, Place};
 use crate::store::audit::{By, Retrieved, Said};
-use crate::store::contract::{Stamp, StoreError};
+use crate::store::error::StoreError;
 use crate::store::sealing::content::{from_json, to_json};
 use crate::store::sealing::values::{Stored, sealing, time};
+use crate::store::stamp::Stamp;
 
 /// What a person wrote, sealed together.
 #[derive(Serialize, Deserialize)]

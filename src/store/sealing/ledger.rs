@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::seal::index::{TAG_LEN, Tag};
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lane::{Due, Outcome};
 use crate::store::recovery::{Finding, LedgerLine, Lost, ask_from};
 use crate::store::sealing::content::{Fresh, Owner, to_json};

@@ -8,7 +8,7 @@
 
 use aws_lc_rs::digest;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::sealing::values::Stored;
 
 /// Octets of a link.

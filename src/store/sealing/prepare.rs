@@ -17,7 +17,8 @@ use crate::register::keys::SearchKey;
 use crate::register::objection::{ObjectionChange, Opening, Released, Which, Why};
 use crate::seal::index::Tag;
 use crate::seal::key::{Key, Place};
-use crate::store::contract::{Entry, Keep, Key as OnceKey, Stamp, StoreError};
+use crate::store::entry::{Entry, Keep, Key as OnceKey};
+use crate::store::error::StoreError;
 use crate::store::lane::Take;
 use crate::store::sealing::content::{Fresh, Owner, to_json};
 use crate::store::sealing::endet;
@@ -26,6 +27,7 @@ use crate::store::sealing::keys::{Keys, MandantKey};
 use crate::store::sealing::shown::FORGOT;
 use crate::store::sealing::take_back::TakeBackWork;
 use crate::store::sealing::values::{Stored, micros};
+use crate::store::stamp::Stamp;
 
 /// A change of the mirror, sealed.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use crate::envelope::{Inbound, Lying, Stage};
 use crate::seal::key::SealError;
-use crate::store::contract::{Scope, Stamp, StoreError};
+use crate::store::error::StoreError;
+use crate::store::stamp::{Scope, Stamp};
 use crate::store::trouble::Trouble;
 use crate::telemetry::machine;
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::effects::Outgoing;
-use crate::store::contract::{Stamp, StoreError};
+use crate::store::error::StoreError;
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare;
@@ -15,6 +15,7 @@ use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::lanes::{self, OutRow};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::Scene;
+use crate::store::stamp::Stamp;
 use crate::store::states::RowState;
 
 /// What a row hangs on that is added: the message, or, where that is gone, the repeat.

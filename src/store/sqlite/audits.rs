@@ -10,13 +10,15 @@ use crate::seal::key::Key;
 use crate::store::audit::{
     Audits, By, Change, Held, Link, Lost, Recorded, Retrieved, Said, Strand, Told, Turn, Viewing, Window,
 };
-use crate::store::contract::{Scope, StoreError, View};
+use crate::store::desk::View;
+use crate::store::error::StoreError;
 use crate::store::sealing::house::{self as words, AbrufRow};
 use crate::store::sealing::values::{Stored, limit, micros, time};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::{house, mark};
+use crate::store::stamp::Scope;
 
 /// The one strand.
 const STRAND: i64 = 1;

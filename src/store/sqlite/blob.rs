@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::sealing::content::{Closed, Fresh, Opened, Owner};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::values::Stored;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rusqlite::Connection;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{Stored, disk};
 use crate::store::sqlite::mark::Marks;

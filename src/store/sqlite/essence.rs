@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::plays::Plays;
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::shown;

@@ -8,11 +8,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::{Scope, StoreError};
 use crate::store::decide::{self, Look};
 use crate::store::duty::Duty;
-use crate::store::follow::{Follow, Followed, Follows, Found, Looked, Which};
-use crate::store::lane::Onward;
+use crate::store::error::StoreError;
+use crate::store::follow::{Followed, Follows, Found, Looked, Which};
+use crate::store::lane::{Follow, Onward};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::due::{ONWARD, onward_detail};
 use crate::store::sealing::follow::{
@@ -25,6 +25,7 @@ use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{commit, house};
+use crate::store::stamp::Scope;
 use crate::store::states::{FollowState, SendState};
 
 /// Lays down that a row that is settled as sent is followed; without content there is nothing to look by.

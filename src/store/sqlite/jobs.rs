@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::envelope::Envelope;
-use crate::store::contract::{Store, StoreError};
+use crate::store::contract::Store;
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
+use crate::store::error::StoreError;
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sqlite::store::SqliteStore;

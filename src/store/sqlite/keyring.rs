@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::seal::key::{Key, Master};
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::sealing::keys::{HOUSE, Keys, MandantKey, POOL, SubjectKey, WrappedMandant, subject_place};
 use crate::store::sealing::ledger::Entry;
 use crate::store::sealing::mark::Mark;

@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::recovery::ask_from;
 use crate::store::sealing::mark::{LINK, Mark, Shown};
 use crate::store::sealing::values::{Stored, time};

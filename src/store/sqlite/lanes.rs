@@ -7,8 +7,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::StoreError;
 use crate::store::decide::{self, Armed, Head, Holder};
+use crate::store::error::StoreError;
 use crate::store::lane::{Due, Lane, Onward, Outcome, Settle, Undelivered, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
 use crate::store::sealing::due::{
@@ -20,12 +20,11 @@ use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::claims::Pending;
-use crate::store::sqlite::commit;
-use crate::store::sqlite::follow;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::read::stamp_of;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
+use crate::store::sqlite::{commit, follow};
 use crate::store::states::RowState;
 
 /// A leased lane, still sealed.

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::sealing::ledger::{Deleted, Entry};
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::keyring::Keyring;

@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Verdict};
-use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, UnderWay};
+use crate::store::desk::Filter;
+use crate::store::figures::{Backlog, Figures, UnderWay};
+use crate::store::listed::{Listed, ListedSend};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::heads::{InboxNote, SendNote};
 use crate::store::sealing::prepare::{once, transport};
@@ -17,11 +19,11 @@ use crate::store::sealing::values::{
     Stored, codes, count, limit, may_see_payloads, micros, narrow, state, time,
 };
 use crate::store::seek::Seek;
-use crate::store::sqlite::house;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::waiting;
 use crate::store::sqlite::writer::Scene;
+use crate::store::sqlite::{house, waiting};
+use crate::store::stamp::Scope;
 use crate::store::states::{FollowState, RowState};
 use crate::telemetry::parts::Turn;
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::store::backup::CLAIMS;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::private;
 use crate::store::sealing::values::{Stored, disk};
 

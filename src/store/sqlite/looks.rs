@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 
 use crate::envelope::Lying;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::looks::{Look, Looks};
 use crate::store::sealing::values::{Stored, lies, micros, time};
 use crate::store::sqlite::store::SqliteStore;

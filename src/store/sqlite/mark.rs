@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::private;
 use crate::store::recovery::ask_from;
 use crate::store::sealing::mark::{Chain, Mark, Shown, WRITTEN};

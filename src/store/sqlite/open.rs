@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::envelope::Stage;
 use crate::seal::key::{KEY_LEN, Master};
 use crate::store::backup::CLAIMS;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::migrated::{Migrated, Version, begun_by};
 use crate::store::private;
 use crate::store::sealing::claim_file::Folder;

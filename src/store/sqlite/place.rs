@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{Stored, disk};
 use crate::store::sqlite::mark::{self, Marks};

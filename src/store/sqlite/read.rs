@@ -21,18 +21,19 @@ use crate::register::bestand::Bestand;
 use crate::register::objection::{Objection, Sought};
 use crate::register::record::Kind;
 use crate::seal::index::Tag;
-use crate::store::contract::{Key as OnceKey, Stamp, StoreError};
+use crate::store::entry::Key as OnceKey;
+use crate::store::error::StoreError;
 use crate::store::sealing::content::{Opened, Owner};
-use crate::store::sealing::endet;
 use crate::store::sealing::orte::Orte;
 use crate::store::sealing::prepare::once;
-use crate::store::sealing::shown;
 use crate::store::sealing::take_back::TakeBackWork;
 use crate::store::sealing::values::{Stored, micros, stage_of, time};
+use crate::store::sealing::{endet, shown};
 use crate::store::sqlite::guards::Moment;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::{deliveries, looks, objections, open, register, rekey, take_back};
+use crate::store::stamp::Stamp;
 use crate::store::trouble::Trouble;
 
 /// Reading connections kept open between reads.

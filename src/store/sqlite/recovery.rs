@@ -9,7 +9,8 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::store::contract::{Entry, StoreError};
+use crate::store::entry::Entry;
+use crate::store::error::StoreError;
 use crate::store::lane::{Due, Settle};
 use crate::store::private;
 use crate::store::recovery::{

@@ -8,19 +8,19 @@ use rusqlite::params;
 use secrecy::SecretBox;
 
 use crate::envelope::Stage;
-use crate::store::backup::{CLAIMS, Manifest};
-use crate::store::contract::StoreError;
+use crate::store::backup::CLAIMS;
+use crate::store::error::StoreError;
 use crate::store::lies::Lies;
+use crate::store::manifest::Manifest;
 use crate::store::private;
 use crate::store::recovery::Restored;
 use crate::store::restore::PutBack;
 use crate::store::sealing::values::{Stored, disk, micros};
-use crate::store::sqlite::keys_end;
 use crate::store::sqlite::lock::Lock;
-use crate::store::sqlite::mark;
 use crate::store::sqlite::open::{self, Settings};
 use crate::store::sqlite::recovery::{self, DATABASE, KEYS};
 use crate::store::sqlite::values::{sql, trouble};
+use crate::store::sqlite::{keys_end, mark};
 
 /// Marks a store whose database was put back by other means, as the menu of back ends has it.
 pub fn mark(

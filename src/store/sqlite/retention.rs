@@ -12,11 +12,10 @@ use crate::store::sealing::endet::{self, PASS, Removed};
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
-use crate::store::sqlite::deliveries;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{objections, retention_rows as rows};
+use crate::store::sqlite::{deliveries, objections, retention_rows as rows};
 
 /// The number and the oldest of a counting statement.
 fn counted(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Stored<(u64, Option<i64>)> {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::register::record::Registersatz;
 use crate::seal::index::Tag;
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::retention::Stichtag;
 use crate::store::sealing::content::{Opened, Owner, from_json};
 use crate::store::sealing::endet::{self, Removed};

@@ -14,15 +14,18 @@ use uuid::Uuid;
 use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::claims::{Claims, SpoolRead, SpoolWrite};
-use crate::store::contract::{
-    Breaker, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause, Resumed, Scope, Stamp,
-    Store, StoreError, UnderWay, View,
-};
+use crate::store::contract::{Made, Resumed, Store};
+use crate::store::desk::{Filter, View};
+use crate::store::entry::{Committed, Entry};
+use crate::store::error::StoreError;
+use crate::store::figures::{Figures, UnderWay};
 use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
 use crate::store::lies::Lies;
+use crate::store::listed::{Listed, ListedSend};
 use crate::store::migrated::{Migrated, Version};
 use crate::store::notes::Notes;
 use crate::store::orders::{Command, CommandState, Orders};
+use crate::store::pauses::{Breaker, Pause};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::due::does_not_open;
 use crate::store::sealing::keys::{HOUSE, MandantKey};
@@ -44,6 +47,7 @@ use crate::store::sqlite::writer::{Scene, Start, Writer};
 use crate::store::sqlite::{
     again, house, keys_end, lanes, ledger, list, mark, open, recovery, register, remove, waiting,
 };
+use crate::store::stamp::{Scope, Stamp};
 
 /// How long the key store's log may take at the end: it holds one act at most.
 const KEYS_PATIENCE: Duration = Duration::from_secs(2);

@@ -4,7 +4,7 @@ use rusqlite::ErrorCode;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::states::{FollowState, RowState};
 use crate::store::trouble::Trouble;
 

@@ -8,8 +8,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Inbound};
-use crate::store::contract::{Resumed, StoreError};
+use crate::store::contract::Resumed;
 use crate::store::decide::wait_is_over;
+use crate::store::error::StoreError;
 use crate::store::lane::Undelivered;
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::due;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
 use crate::store::lane::Due;
 use crate::store::sealing::ahead::Counted;
 use crate::store::sealing::content::{Opened, Owner};

@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::seal::index::Tag;
-use crate::store::contract::{Stamp, StoreError};
+use crate::store::error::StoreError;
 use crate::store::sealing::claim_file::Folder;
 use crate::store::sealing::ledger::MITTEILUNG;
 use crate::store::sealing::mark::Mark;
@@ -22,6 +22,7 @@ use crate::store::sqlite::guards::Guards;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::{keys_end, mark, remove};
+use crate::store::stamp::Stamp;
 
 /// How many pieces of work wait at most; more callers wait for a place.
 const QUEUE: usize = 256;

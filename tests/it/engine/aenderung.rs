@@ -1,7 +1,8 @@
 //! What is kept of a change of persons: of one that concerns somebody its original, of any other one hash, size and moment and nothing
 //! else, and its sender cannot tell the two apart.
 
-use drehscheibe::store::contract::{Filter, Scope};
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::rig::stop;

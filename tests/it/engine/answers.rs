@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use drehscheibe::cli::sample::eintragung;
 use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::envelope::{Envelope, Inbound};
-use drehscheibe::store::contract::Pause;
+use drehscheibe::store::pauses::Pause;
 
 use super::far::{Does, Far};
 use super::rig::{HORT, NORD, Rig, TRAY, deliver, fast, start_of_time, stop, wish};

@@ -3,7 +3,7 @@
 
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::{Inbound, Reply};
-use drehscheibe::store::contract::Scope;
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::far::Does;

@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use drehscheibe::register::entscheidung::Fall;
-use drehscheibe::store::contract::{Filter, Scope};
+use drehscheibe::store::desk::Filter;
 use drehscheibe::store::lane::Want;
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::transport::port::Destination;
 
 use super::ground::{Happens, happens};

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use drehscheibe::cli::sample::eintragung;
 use drehscheibe::envelope::{Envelope, Inbound, Verdict};
-use drehscheibe::store::contract::{Filter, Scope};
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::transport::port::Intake;
 
 use super::far::Does;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::Inbound;
-use drehscheibe::store::contract::{Pause, Scope};
 use drehscheibe::store::orders::{Command, CommandState, Order};
+use drehscheibe::store::pauses::Pause;
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::transport::memory::MemoryBus;
 use drehscheibe::transport::port::{Intake, SendError};
 use jiff::SignedDuration;

@@ -2,7 +2,7 @@
 
 use drehscheibe::cli::sample::eintragung;
 use drehscheibe::envelope::{Inbound, Stage};
-use drehscheibe::store::contract::Scope;
+use drehscheibe::store::stamp::Scope;
 
 use super::far::Does;
 use super::rig::{NORD, Rig, TRAY, WOHNGELD, deliver, fast, stop, wish};

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use drehscheibe::envelope::Inbound;
 use drehscheibe::pipeline::step::Flow;
-use drehscheibe::store::contract::{Filter, Pause, Scope};
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::pauses::Pause;
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::transport::port::Intake;
 
 use super::far::Does;

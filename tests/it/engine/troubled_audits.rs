@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use drehscheibe::store::audit::{
     Audits, Link, Lost, Recorded, Retrieved, Strand, Told, Turn, Viewing, Window,
 };
-use drehscheibe::store::contract::StoreError;
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::notes::Notes;
 use drehscheibe::store::orders::{Command, CommandState, Orders};
 use jiff::Timestamp;

@@ -15,7 +15,7 @@ use drehscheibe::message::Message;
 use drehscheibe::pipeline::step::{Flow, Trouble};
 use drehscheibe::plan::Binding;
 use drehscheibe::register::keys::SearchKey;
-use drehscheibe::store::contract::Pause;
+use drehscheibe::store::pauses::Pause;
 use drehscheibe::transport::port::{Answers, Source, Stop, Surroundings};
 use drehscheibe::transport::timer::TimerSource;
 use jiff::SignedDuration;

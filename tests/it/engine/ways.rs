@@ -13,8 +13,8 @@ use drehscheibe::effects::{Outgoing, Way};
 use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::envelope::Envelope;
 use drehscheibe::pipeline::step::Flow;
-use drehscheibe::store::contract::ListedSend;
 use drehscheibe::store::lane::Outcome;
+use drehscheibe::store::listed::ListedSend;
 use drehscheibe::store::mailbox::{Ask, Handed, Reader};
 use drehscheibe::store::orders::{Command, CommandState, Order};
 use drehscheibe::transport::port::{

@@ -6,7 +6,9 @@ use drehscheibe::cli::sample_antrag::registermeldung;
 use drehscheibe::effects::VorgangState;
 use drehscheibe::envelope::{Envelope, Inbound, Verdict};
 use drehscheibe::register::entscheidung::Fall;
-use drehscheibe::store::contract::{Filter, Pause, Scope};
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::pauses::Pause;
+use drehscheibe::store::stamp::Scope;
 use serde_json::json;
 use uuid::Uuid;
 

@@ -2,7 +2,9 @@
 
 use drehscheibe::effects::MirrorChange;
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Committed, Store, StoreError};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::entry::Committed;
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::postgres::open::Settings;
 use drehscheibe::store::postgres::store::PostgresStore;
 use drehscheibe::store::recovery::Recovery;

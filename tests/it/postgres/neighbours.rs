@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Committed, Scope, Store, StoreError};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::entry::Committed;
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::postgres::store::PostgresStore;
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::store::trouble::{Cause, Trouble};
 use drehscheibe::telemetry::alarm::Alarm;
 use tokio_postgres::{Client, NoTls};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use drehscheibe::effects::Question;
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Committed, Store};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::entry::Committed;
 use drehscheibe::store::lane::Want;
 use drehscheibe::store::postgres::open::PLANNED;
 use drehscheibe::store::postgres::statements::STATEMENTS;

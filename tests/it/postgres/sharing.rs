@@ -6,10 +6,10 @@ use std::time::Duration;
 use drehscheibe::effects::{BestandChange, Guard, MirrorChange, Outgoing, Question};
 use drehscheibe::envelope::Stage;
 use drehscheibe::register::bestand::Bestand;
-use drehscheibe::store::contract::{Committed, Entry, Store};
+use drehscheibe::store::contract::Store;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Taken};
-use drehscheibe::store::orders::Orders;
-use drehscheibe::store::orders::{Command, Order};
+use drehscheibe::store::entry::{Committed, Entry};
+use drehscheibe::store::orders::{Command, Order, Orders};
 use tokio_postgres::Client;
 use uuid::Uuid;
 

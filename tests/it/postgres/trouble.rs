@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Committed, Scope, Store, StoreError};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::entry::Committed;
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::postgres::store::PostgresStore;
+use drehscheibe::store::stamp::Scope;
 
 use super::house;
 use super::server::Server;

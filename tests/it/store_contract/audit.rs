@@ -4,8 +4,9 @@ use drehscheibe::cli::audit_verify::walk;
 use drehscheibe::envelope::{Inbound, Stage};
 use drehscheibe::store::audit::{Held, Recorded, Retrieved, Told, Turn, Viewing, Window};
 use drehscheibe::store::chain::Judge;
-use drehscheibe::store::contract::{Scope, Store};
+use drehscheibe::store::contract::Store;
 use drehscheibe::store::orders::{Command, Order, PauseKind};
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::common::{House, at, commit_one, delivery};

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use drehscheibe::effects::Outgoing;
 use drehscheibe::envelope::{Claim, Inbound, MADE_PART, Part};
 use drehscheibe::seal::key::sha256;
-use drehscheibe::store::contract::{Committed, Entry, Keep, StoreError};
+use drehscheibe::store::entry::{Committed, Entry, Keep};
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::lane::Why;
 use uuid::Uuid;
 

@@ -13,8 +13,12 @@ use drehscheibe::register::record::{
     Eintragung, Kind, Mutter, Personenname, Quelle, Registersatz, TeilDatum,
 };
 use drehscheibe::seal::key::sha256;
-use drehscheibe::store::contract::{Committed, Entry, Filter, Keep, Key, Stamp, Store, StoreError};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::entry::{Committed, Entry, Keep, Key};
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::lane::{Lane, Outcome, Settle, Want};
+use drehscheibe::store::stamp::Stamp;
 use drehscheibe::telemetry::parts::Turn;
 use jiff::Timestamp;
 use uuid::Uuid;

@@ -4,7 +4,8 @@
 use drehscheibe::clock::Tick;
 use drehscheibe::effects::{MirrorChange, Trace};
 use drehscheibe::register::keys::SearchKey;
-use drehscheibe::store::contract::{Committed, Entry, Store};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::entry::{Committed, Entry};
 use uuid::Uuid;
 
 use super::common::{House, delivery, key, open, record};

@@ -5,9 +5,13 @@ use std::sync::Arc;
 use drehscheibe::effects::{AuditLine, MirrorChange, Retrieval, Timer, VorgangChange, VorgangState};
 use drehscheibe::envelope::{Inbound, Reply};
 use drehscheibe::rejection::{Fault, Rejection};
-use drehscheibe::store::contract::{Filter, Key, Pause, Scope, Store};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::entry::Key;
 use drehscheibe::store::lane::Outcome;
 use drehscheibe::store::orders::{Command, Order};
+use drehscheibe::store::pauses::Pause;
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::common::{

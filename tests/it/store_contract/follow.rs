@@ -5,10 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use drehscheibe::effects::{MirrorChange, Outgoing};
 use drehscheibe::envelope::Inbound;
-use drehscheibe::store::contract::{Filter, ListedSend, Scope, Store};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Filter;
 use drehscheibe::store::duty::{Ask, Duty, Taken};
-use drehscheibe::store::follow::{Follow, Followed, Found, Looked, Which};
-use drehscheibe::store::lane::Outcome;
+use drehscheibe::store::follow::{Followed, Found, Looked, Which};
+use drehscheibe::store::lane::{Follow, Outcome};
+use drehscheibe::store::listed::ListedSend;
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::common::{
@@ -89,7 +92,7 @@ pub async fn what_is_followed_is_looked_at_when_due_and_ends_once(house: &dyn Ho
     assert_eq!((send.state.as_str(), send.next_look, send.next_try), ("sent", Some(at(30)), None));
     assert_eq!(store.next_look().await.unwrap(), Some(at(30)));
     assert!(due(&*store, &mine, 29).await.is_empty());
-    let of_x = |figures: drehscheibe::store::contract::Figures| {
+    let of_x = |figures: drehscheibe::store::figures::Figures| {
         let one = figures.backlog.into_iter().find(|one| one.destination == "c:x").unwrap();
         (one.sent, one.followed, one.confirmed, one.failed, one.waiting)
     };

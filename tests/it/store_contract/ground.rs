@@ -5,7 +5,7 @@ use drehscheibe::effects::{
 };
 use drehscheibe::register::bestand::Bestand;
 use drehscheibe::register::vorgang::Akte;
-use drehscheibe::store::contract::{Committed, Entry};
+use drehscheibe::store::entry::{Committed, Entry};
 use drehscheibe::store::lane::Anew;
 use drehscheibe::store::retention::Stichtag;
 use uuid::Uuid;

@@ -3,7 +3,9 @@
 use drehscheibe::effects::{Fact, Outgoing, Question, Timer};
 use drehscheibe::envelope::{Inbound, Reply};
 use drehscheibe::rejection::{Fault, Rejection};
-use drehscheibe::store::contract::{Committed, Keep, Key, Scope, StoreError};
+use drehscheibe::store::entry::{Committed, Keep, Key};
+use drehscheibe::store::error::StoreError;
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::common::{

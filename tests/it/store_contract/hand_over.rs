@@ -2,9 +2,8 @@
 
 use drehscheibe::effects::{HandOver, Outgoing, Way};
 use drehscheibe::envelope::Inbound;
-use drehscheibe::store::contract::Scope;
-use drehscheibe::store::follow::Follow;
-use drehscheibe::store::lane::Outcome;
+use drehscheibe::store::lane::{Follow, Outcome};
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::common::at;
@@ -131,6 +130,6 @@ pub async fn only_what_is_new_hands_anything_over(house: &dyn House) {
     order.effects.hand_overs = vec![over(cause, "x", &["c:x"], "c:y")];
     assert_eq!(order.state, Inbound::Accepted);
     let again = store.commit(vec![order]).await.unwrap();
-    assert!(matches!(again.as_slice(), [drehscheibe::store::contract::Committed::Again(_)]), "{again:?}");
+    assert!(matches!(again.as_slice(), [drehscheibe::store::entry::Committed::Again(_)]), "{again:?}");
     assert_eq!(claim(&*store, 3).await[0].destination, "c:x");
 }

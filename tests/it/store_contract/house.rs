@@ -1,9 +1,10 @@
 //! What every store must hold of the house: commands, pauses, notes, and what it refuses to open.
 
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Breaker, Pause, StoreError};
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::lies::Lies;
 use drehscheibe::store::orders::{Command, CommandState, Order};
+use drehscheibe::store::pauses::{Breaker, Pause};
 use uuid::Uuid;
 
 use super::common::{House, at, claim, commit_one, delivery, later, open, put, send, sent, settle};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drehscheibe::effects::Outgoing;
-use drehscheibe::store::contract::{Committed, Entry, Made, Store};
+use drehscheibe::store::contract::{Made, Store};
+use drehscheibe::store::entry::{Committed, Entry};
 use drehscheibe::store::lane::{Lane, Settle, Take, Want};
 
 use super::common::{

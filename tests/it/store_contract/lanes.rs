@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use drehscheibe::effects::{MirrorChange, Outgoing};
 use drehscheibe::envelope::{Envelope, Inbound, Reply};
-use drehscheibe::store::contract::{Committed, Entry, Filter, Scope};
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::entry::{Committed, Entry};
 use drehscheibe::store::lane::{Behind, Due, Outcome, Settle, Want};
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::telemetry::parts::Turn;
 use uuid::Uuid;
 

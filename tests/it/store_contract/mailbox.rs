@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use drehscheibe::effects::{Fact, Outgoing, Question, VorgangChange, VorgangState};
-use drehscheibe::store::contract::{Scope, Store};
+use drehscheibe::store::contract::Store;
 use drehscheibe::store::lane::{Due, Outcome, Want};
 use drehscheibe::store::mailbox::{Ask, Ended, Handed, Item, Reader, Ticket};
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::telemetry::parts::Turn;
 use uuid::Uuid;
 

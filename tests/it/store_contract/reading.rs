@@ -10,8 +10,13 @@ use drehscheibe::clock::Clock;
 use drehscheibe::effects::Timer;
 use drehscheibe::envelope::Inbound;
 use drehscheibe::rejection::{Fault, Rejection};
-use drehscheibe::store::contract::{Filter, Keep, Scope, Store, StoreError, UnderWay};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::entry::Keep;
+use drehscheibe::store::error::StoreError;
+use drehscheibe::store::figures::UnderWay;
 use drehscheibe::store::lane::Outcome;
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::common::{

@@ -10,8 +10,11 @@ use drehscheibe::effects::{
 use drehscheibe::envelope::Inbound;
 use drehscheibe::register::bestand::{Bestand, Meldung};
 use drehscheibe::store::backup;
-use drehscheibe::store::contract::{Committed, Scope, Store, StoreError};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::entry::Committed;
+use drehscheibe::store::error::StoreError;
 use drehscheibe::store::recovery::{Finding, Reapplied};
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::common::{

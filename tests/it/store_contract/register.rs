@@ -10,8 +10,11 @@ use drehscheibe::register::bestand::{Bestand, Meldung};
 use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::register::record::TeilDatum;
 use drehscheibe::register::vorgang::Akte;
-use drehscheibe::store::contract::{Committed, Scope, Store, View};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::View;
+use drehscheibe::store::entry::Committed;
 use drehscheibe::store::lane::Lane;
+use drehscheibe::store::stamp::Scope;
 use jiff::civil::Date;
 use uuid::Uuid;
 

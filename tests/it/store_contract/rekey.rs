@@ -6,7 +6,8 @@ use drehscheibe::register::bestand::Bestand;
 use drehscheibe::register::gemeinden::Gemeinden;
 use drehscheibe::register::keys::{self, SearchKey};
 use drehscheibe::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
-use drehscheibe::store::contract::{Committed, Store};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::entry::Committed;
 use uuid::Uuid;
 
 use super::common::{House, at, commit_one, delivery, open, record};

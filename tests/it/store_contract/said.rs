@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use drehscheibe::effects::{Fact, Outgoing, Question, VorgangChange, VorgangState};
-use drehscheibe::store::contract::Scope;
-use drehscheibe::store::follow::{Follow, Found, Looked, Which};
-use drehscheibe::store::lane::{Outcome, Settle, Undelivered, Want};
+use drehscheibe::store::follow::{Found, Looked, Which};
+use drehscheibe::store::lane::{Follow, Outcome, Settle, Undelivered, Want};
 use drehscheibe::store::mailbox::{Ended, Handed, Reader, Ticket};
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::common::{

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use drehscheibe::envelope::Inbound;
 use drehscheibe::rejection::{Fault, Rejection};
-use drehscheibe::store::contract::{Filter, Key, Scope, Store};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::entry::Key;
 use drehscheibe::store::seek::Seek;
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::transport::ids::fresh_id;
 use uuid::Uuid;
 

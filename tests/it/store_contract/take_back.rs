@@ -11,9 +11,12 @@ use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::register::keys::SearchKey;
 use drehscheibe::register::objection::{ObjectionChange, Opening, Which, Why as ObjectedFor};
 use drehscheibe::register::vorgang::Akte;
-use drehscheibe::store::contract::{Committed, Entry, Scope, Store, View};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::View;
+use drehscheibe::store::entry::{Committed, Entry};
 use drehscheibe::store::lane::{Anew, Lane, Onward, Outcome, Unsent, Why};
 use drehscheibe::store::mailbox::{Ended, Handed, Reader};
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::telemetry::parts::Turn;
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@ use drehscheibe::effects::{Fact, MirrorChange, Question, Trace, Vorgang, Vorgang
 use drehscheibe::envelope::Inbound;
 use drehscheibe::register::fristen::Klasse;
 use drehscheibe::register::uhr::Lead;
-use drehscheibe::store::contract::{Committed, Delivery, Entry, Key};
+use drehscheibe::store::entry::{Committed, Delivery, Entry, Key};
 use jiff::SignedDuration;
 use uuid::Uuid;
 

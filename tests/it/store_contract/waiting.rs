@@ -7,8 +7,11 @@ use drehscheibe::effects::{
     Answer, Fact, MirrorChange, Outgoing, Question, Timer, Vorgang, VorgangChange, VorgangState,
 };
 use drehscheibe::envelope::{Inbound, Reply};
-use drehscheibe::store::contract::{Committed, Entry, Filter, Key, Scope, Store};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Filter;
+use drehscheibe::store::entry::{Committed, Entry, Key};
 use drehscheibe::store::lane::{Lane, Settle, Take, Want};
+use drehscheibe::store::stamp::Scope;
 use uuid::Uuid;
 
 use super::common::{

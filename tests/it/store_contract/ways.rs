@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use drehscheibe::effects::{Fact, Outgoing, Question, VorgangChange, VorgangState, Way};
-use drehscheibe::store::contract::{Filter, ListedSend, Pause, Scope, Store, StoreError};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Filter;
 use drehscheibe::store::duty::{Ask as AskDuty, Duty, Taken};
-use drehscheibe::store::follow::{Follow, Found, Looked, Which};
-use drehscheibe::store::lane::{Next, Onward, Outcome, Settle, Want, Why};
+use drehscheibe::store::error::StoreError;
+use drehscheibe::store::follow::{Found, Looked, Which};
+use drehscheibe::store::lane::{Follow, Next, Onward, Outcome, Settle, Want, Why};
+use drehscheibe::store::listed::ListedSend;
 use drehscheibe::store::mailbox::{Ask, Ended, Handed, Reader};
+use drehscheibe::store::pauses::Pause;
 use drehscheibe::store::seek::Seek;
+use drehscheibe::store::stamp::Scope;
 use drehscheibe::telemetry::parts::Turn;
 use uuid::Uuid;
 

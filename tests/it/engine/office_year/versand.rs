@@ -101,8 +101,8 @@ impl Jahr {
             (note.child == nth && note.early && note.over.is_none()).then_some(*id)
         };
         let Some(id) = self.notes.iter().find_map(waits) else { return };
-        let filter = || drehscheibe::store::contract::Filter { id: Some(id), limit: 1, ..Default::default() };
-        let scope = drehscheibe::store::contract::Scope::Operator;
+        let filter = || drehscheibe::store::desk::Filter { id: Some(id), limit: 1, ..Default::default() };
+        let scope = drehscheibe::store::stamp::Scope::Operator;
         for _ in 0..12_000 {
             let listed = self.house.store.list(&scope, filter()).await.unwrap().remove(0);
             if listed.state == Inbound::Accepted {
