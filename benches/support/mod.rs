@@ -16,7 +16,7 @@ use drehscheibe::seal::key::sha256;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::entry::{Committed, Entry, Keep, Key};
 use drehscheibe::store::sqlite::open::Settings;
-use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::sqlite::parts::SqliteStore;
 use drehscheibe::store::stamp::Stamp;
 use drehscheibe::xml::gate;
 use drehscheibe::xml::limits::Limits;

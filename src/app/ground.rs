@@ -11,7 +11,7 @@ use crate::envelope::Stage;
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
 use crate::store::sqlite::open::Settings;
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::parts::SqliteStore;
 
 use super::scratch::Scratch;
 

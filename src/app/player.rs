@@ -27,7 +27,7 @@ use crate::store::figures::{Backlog, Figures};
 use crate::store::listed::Listed;
 use crate::store::orders::{Command, CommandState};
 use crate::store::plays::Plays;
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::parts::SqliteStore;
 use crate::store::stamp::Scope;
 use crate::transport::TRANSPORTS;
 use crate::transport::port::{Answers, Destination, Destinations, Intake, Spool};

@@ -179,7 +179,7 @@ pub fn start(place: &Place, folder: &Path, down: bool) -> Result<(Engine, Arc<dy
     let set = Arc::new(fit.compiled.into_plan_set(destinations, fit.standards, stage));
     let path = folder.join("store");
     std::fs::create_dir_all(&path)?;
-    let store: Arc<dyn Store> = Arc::new(sqlite::store::SqliteStore::open(sqlite::open::Settings {
+    let store: Arc<dyn Store> = Arc::new(sqlite::parts::SqliteStore::open(sqlite::open::Settings {
         path,
         stage,
         master: secrecy::SecretBox::new(Box::new([7u8; 32])),

@@ -19,7 +19,7 @@ use drehscheibe::envelope::{Inbound, Stage};
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::desk::Filter;
 use drehscheibe::store::sqlite::open::Settings;
-use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::sqlite::parts::SqliteStore;
 use drehscheibe::store::stamp::Scope;
 
 use crate::collector::Collector;

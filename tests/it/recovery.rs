@@ -10,7 +10,7 @@ use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::sqlite::open::Settings;
-use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::sqlite::parts::SqliteStore;
 use drehscheibe::store::stamp::Scope;
 use secrecy::SecretBox;
 use serde_json::Value;

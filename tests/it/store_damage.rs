@@ -16,7 +16,7 @@ use drehscheibe::store::error::StoreError;
 use drehscheibe::store::lies::Lies;
 use drehscheibe::store::recovery::{Lost, Recovery, Restored};
 use drehscheibe::store::sqlite::open::Settings;
-use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::sqlite::parts::SqliteStore;
 use drehscheibe::store::stamp::Scope;
 use secrecy::SecretBox;
 use uuid::Uuid;

@@ -23,7 +23,7 @@ use drehscheibe::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, 
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::orders::{Command, CommandState};
 use drehscheibe::store::sqlite::open::Settings;
-use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::sqlite::parts::SqliteStore;
 use drehscheibe::store::stamp::Scope;
 use drehscheibe::telemetry::metric;
 use drehscheibe::transport::port::{

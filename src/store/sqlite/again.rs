@@ -12,9 +12,9 @@ use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare;
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::sqlite::audit::{self, Change};
-use crate::store::sqlite::lanes::{self, OutRow};
+use crate::store::sqlite::outbox::{self, OutRow};
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::Scene;
 use crate::store::stamp::Stamp;
 use crate::store::states::RowState;
 
@@ -35,7 +35,7 @@ pub fn answer(
     repeat: (&Stamp, &MandantKey),
     now: Timestamp,
 ) -> Stored<bool> {
-    match lanes::out_row(scene, answer.id)? {
+    match outbox::out_row(scene, answer.id)? {
         Some(row) if row.state == RowState::Sent => again(scene, row, answer, repeat, now).map(|()| true),
         Some(_) => Ok(false),
         None => added(scene, first, answer, repeat, now).map(|()| true),
@@ -61,10 +61,10 @@ fn again(
     }
     // What was followed is on its way again: what its far end says of it from now on is of the next time.
     scene.run(sql!("follow_forget"), [row.row])?;
-    let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
+    let (lane, _) = outbox::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
     let deadline = answer.deadline.map(micros);
     scene.run(sql!("outbox_again"), params![row.row, lane, micros(now), deadline])?;
-    lanes::change(scene, &row, answer.id, now, "outbox.again", &json!({}))
+    outbox::change(scene, &row, answer.id, now, "outbox.again", &json!({}))
 }
 
 fn hung(scene: &mut Scene<'_>, first: Uuid, (repeat, mandant): (&Stamp, &MandantKey)) -> Stored<Hung> {
@@ -96,7 +96,7 @@ fn added(
     let Hung { stamp, traceparent, mandant, subject, gone } = hung(scene, first, repeat)?;
     let mandant = scene.keyring.by_row(scene.connection, mandant)?;
     let sealed = prepare::answer(answer)?.insert(scene.connection, &mandant, subject.as_ref())?;
-    let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
+    let (lane, _) = outbox::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
     scene.run(
         sql!("outbox_add"),
         params![

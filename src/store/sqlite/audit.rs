@@ -10,8 +10,8 @@ use crate::seal::key::random;
 use crate::store::sealing::content::to_json;
 use crate::store::sealing::house as chain;
 use crate::store::sealing::values::{Stored, micros, sealing};
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::Scene;
 
 /// One change.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use crate::store::error::StoreError;
 use crate::store::sealing::house::{self as words, AbrufRow};
 use crate::store::sealing::values::{Stored, limit, micros, time};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::parts::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::{house, mark};
 use crate::store::stamp::Scope;

@@ -19,9 +19,9 @@ use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, sealing};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::read::Readers;
+use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::scene::Nudge;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::Nudge;
 
 /// So many collections a finished claim that no row names survives.
 const SPARED: u32 = 2;

@@ -22,10 +22,10 @@ use crate::store::sealing::values::{Stored, count, micros, sealing};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::deliveries::Deltas;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{
-    deliveries, hand_over, lanes, ledger, objections, register, remove, spoken_against, take_back, waiting,
+    deliveries, hand_over, ledger, objections, outbox, register, remove, spoken_against, take_back,
 };
 
 /// What became of an entry; the verdict of a repeat is opened outside the transaction.
@@ -94,7 +94,7 @@ pub fn entry(
         scene.run(sql!("waiting_put"), params![inbox, key, until, until, None::<String>])?;
     }
     if work.at_once {
-        waiting::at_once(scene, inbox)?;
+        outbox::at_once(scene, inbox)?;
     }
     if let Some(timer) = work.timer {
         drop_timer(scene, timer)?;
@@ -494,7 +494,7 @@ fn queue(
     let now = micros(work.now);
     let free = send.free(now);
     let mut leased = false;
-    let (lane, made) = lanes::lane_for(scene, send.lane.as_ref(), &send.destination, free, || {
+    let (lane, made) = outbox::lane_for(scene, send.lane.as_ref(), &send.destination, free, || {
         let lease = taking.as_mut().and_then(|taking| taking.lease(work, send));
         leased = lease.is_some();
         lease
@@ -526,7 +526,7 @@ fn queue(
     )?;
     use_claims(scene, pending, work, sealed, subject, &send.claims)?;
     // A new lane whose only row can leave is armed already.
-    if made && free.is_some() { Ok(()) } else { lanes::arm(scene, lane, now, false) }
+    if made && free.is_some() { Ok(()) } else { outbox::arm(scene, lane, now, false) }
 }
 
 /// Whether the row stands there since the message ran before: its answer was taken back, and this was not of it.

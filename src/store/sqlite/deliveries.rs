@@ -11,8 +11,8 @@ use crate::register::uhr::Lead;
 use crate::seal::index::Tag;
 use crate::store::sealing::prepare::{DeliveryWork, Work};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::Scene;
 
 /// By how much the number of records of each partner changes.
 pub type Deltas = BTreeMap<String, i64>;

@@ -203,7 +203,7 @@ impl Durable {
         // Where readers are in the way it stays as it is and is tried again.
         let _ = connection.busy_timeout(FOR_READERS);
         let _ = checkpoint(connection, "RESTART");
-        let _ = connection.busy_timeout(crate::store::sqlite::open::BUSY);
+        let _ = connection.busy_timeout(crate::store::sqlite::files::BUSY);
         // Only now: until here the copying thread keeps out of the way.
         self.signs.anew.store(false, Ordering::Release);
     }

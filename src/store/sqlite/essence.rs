@@ -11,7 +11,7 @@ use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::shown;
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::parts::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 
 #[async_trait]

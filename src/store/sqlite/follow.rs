@@ -20,10 +20,10 @@ use crate::store::sealing::follow::{
 };
 use crate::store::sealing::values::{Stored, limit, may_see_payloads, micros, narrow, time};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::lanes::{self, OutRow, content, out_row};
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::outbox::{self, OutRow, content, out_row};
+use crate::store::sqlite::parts::SqliteStore;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{commit, house};
 use crate::store::stamp::Scope;
 use crate::store::states::{FollowState, SendState};
@@ -126,9 +126,9 @@ fn take_back(scene: &mut Scene<'_>, row: &OutRow, looked: &Looked, onward: &Onwa
     let Some(opened) = content(scene, id, row.sealed)? else { return Ok(false) };
     scene.run(sql!("sealed_note"), params![row.sealed, sealed::taken_back(&opened, onward, now)?])?;
     scene.run(sql!("follow_forget"), [row.row])?;
-    lanes::go_on(scene, row, onward, now)?;
+    outbox::go_on(scene, row, onward, now)?;
     delivered_no_more(scene, looked.delivers.as_ref(), now)?;
-    lanes::change(scene, row, id, now, ONWARD, &onward_detail(onward))?;
+    outbox::change(scene, row, id, now, ONWARD, &onward_detail(onward))?;
     Ok(true)
 }
 
@@ -157,7 +157,7 @@ pub fn take_up(
     now: Timestamp,
 ) -> Stored<i64> {
     scene.run(sql!("follow_forget"), [row])?;
-    let (lane, _) = lanes::lane_for(scene, None, destination, None, || None)?;
+    let (lane, _) = outbox::lane_for(scene, None, destination, None, || None)?;
     scene.run(sql!("outbox_next_way"), params![row, lane, destination, None::<i64>])?;
     delivered_no_more(scene, vorgang, now)?;
     Ok(lane)
@@ -177,7 +177,7 @@ fn end(
     }
     let proof = sealed.and_then(|sealed| sealed.proof);
     scene.run(sql!("follow_end"), params![row.row, ended.state, proof, looks])?;
-    lanes::change(scene, row, id, now, ended.what, &ended.detail)
+    outbox::change(scene, row, id, now, ended.what, &ended.detail)
 }
 
 /// A person says that what failed to be confirmed, or cannot be taken back, arrived; `false` when it waits for no person.

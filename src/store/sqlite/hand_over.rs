@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::store::sealing::prepare::{HandOverWork, Work};
 use crate::store::sealing::values::{Stored, micros};
-use crate::store::sqlite::lanes::{self, OutRow};
+use crate::store::sqlite::outbox::{self, OutRow};
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 use crate::store::states::RowState;
 
 /// Hands over what one entry says.
@@ -24,7 +24,7 @@ fn one(scene: &mut Scene<'_>, work: &Work, over: &HandOverWork) -> Stored<()> {
             scene.run(sql!("follow_forget"), [row.row])?;
             continue;
         }
-        if let Some(opened) = lanes::content(scene, id, row.sealed)?
+        if let Some(opened) = outbox::content(scene, id, row.sealed)?
             && opened.body()?.is_some()
         {
             found.push((id, row));
@@ -33,7 +33,7 @@ fn one(scene: &mut Scene<'_>, work: &Work, over: &HandOverWork) -> Stored<()> {
     if found.is_empty() {
         return Ok(());
     }
-    let (lane, _) = lanes::lane_for(scene, Some(&over.lane), &over.destination, None, || None)?;
+    let (lane, _) = outbox::lane_for(scene, Some(&over.lane), &over.destination, None, || None)?;
     let mut left: Vec<i64> = Vec::new();
     for (id, row) in &found {
         if row.state == RowState::Sent {
@@ -42,15 +42,15 @@ fn one(scene: &mut Scene<'_>, work: &Work, over: &HandOverWork) -> Stored<()> {
         }
         let values = params![row.row, lane, over.destination, over.partner, now, over.deadline];
         scene.run(sql!("outbox_hand_over"), values)?;
-        lanes::change(scene, row, *id, work.now, "outbox.handed-over", &json!({ "to": over.destination }))?;
+        outbox::change(scene, row, *id, work.now, "outbox.handed-over", &json!({ "to": over.destination }))?;
         left.push(row.lane);
     }
     left.retain(|before| *before != lane);
     left.dedup();
     for before in left {
-        lanes::arm(scene, before, now, true)?;
+        outbox::arm(scene, before, now, true)?;
     }
-    lanes::arm(scene, lane, now, true)
+    outbox::arm(scene, lane, now, true)
 }
 
 /// The rows that go over, in their order.
@@ -70,7 +70,7 @@ fn rows(scene: &Scene<'_>, over: &HandOverWork) -> Stored<Vec<(Uuid, OutRow)>> {
     ids.extend(&over.rows);
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        found.extend(lanes::out_row(scene, id)?.map(|row| (id, row)));
+        found.extend(outbox::out_row(scene, id)?.map(|row| (id, row)));
     }
     Ok(found)
 }

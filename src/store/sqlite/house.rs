@@ -17,8 +17,8 @@ use crate::store::sealing::house::{self as words, Words, command_place, own_stam
 use crate::store::sealing::values::{Stored, limit, micros, sealing, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 
 /// Seals a free text under the key of the house; base64.
 pub fn seal_text(scene: &Scene<'_>, id: Uuid, text: &str) -> Stored<String> {

@@ -12,7 +12,7 @@ use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::error::StoreError;
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::parts::SqliteStore;
 use crate::store::sqlite::{house, lock, rekey, retention};
 
 #[async_trait]

@@ -15,10 +15,9 @@ use crate::store::sealing::keys::{HOUSE, Keys, MandantKey, POOL, SubjectKey, Wra
 use crate::store::sealing::ledger::Entry;
 use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{Stored, sealing};
-use crate::store::sqlite::keys_end::{self, KeysEnd};
+use crate::store::sqlite::acts::{self, KeysEnd};
+use crate::store::sqlite::files::emptied_log;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::emptied_log;
-use crate::store::sqlite::{mark, open};
 
 /// All keys of a store.
 #[derive(Debug)]
@@ -57,7 +56,7 @@ impl Subjects {
     fn empty_log(&self) {
         let _ = self.connection.busy_timeout(FOR_READERS);
         let _ = emptied_log(&self.connection);
-        let _ = self.connection.busy_timeout(open::BUSY);
+        let _ = self.connection.busy_timeout(crate::store::sqlite::files::BUSY);
     }
 }
 
@@ -126,7 +125,7 @@ impl Keyring {
                 .map_err(trouble)?;
             made.push(SubjectKey { row, key: Arc::new(key) });
         }
-        let end = keys_end::act(&transaction)?;
+        let end = acts::act(&transaction)?;
         transaction.commit().map_err(trouble)?;
         subjects.acted(end);
         // Handed out in the order of their numbers.
@@ -171,7 +170,7 @@ impl Keyring {
                 .map_err(trouble)?;
         }
         let last = transaction.query_row(sql!("ledger_last"), [], |r| r.get(0)).map_err(trouble)?;
-        let end = keys_end::act(&transaction)?;
+        let end = acts::act(&transaction)?;
         transaction.commit().map_err(trouble)?;
         subjects.acted(end);
         Ok(last)
@@ -182,7 +181,7 @@ impl Keyring {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = subjects.connection.transaction().map_err(trouble)?;
         transaction.execute(sql!("epoch_set"), [next]).map_err(trouble)?;
-        let end = keys_end::act(&transaction)?;
+        let end = acts::act(&transaction)?;
         transaction.commit().map_err(trouble)?;
         subjects.acted(end);
         Ok(())
@@ -191,7 +190,7 @@ impl Keyring {
     /// Notes what was acknowledged ([`mark::note`]).
     pub fn note(&self, mark: &Mark) -> Stored<()> {
         let subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
-        mark::note(&subjects.connection, mark)?;
+        acts::note(&subjects.connection, mark)?;
         subjects.empty_log();
         Ok(())
     }

@@ -2,27 +2,18 @@
 //! the last link with the first transaction that could need it. A key store that ends before that has lost keys, or has keys again
 //! that were destroyed. Never gives a number out twice, and never opens a store whose keys are missing without a person's word.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use crate::store::error::StoreError;
 use crate::store::recovery::ask_from;
 use crate::store::sealing::mark::{LINK, Mark, Shown};
 use crate::store::sealing::values::{Stored, time};
+use crate::store::sqlite::acts::{KeysEnd, act, chain, high};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::mark;
 use crate::store::sqlite::values::{sql, trouble};
 
 /// So many numbers of keys are left out after a loss: more than can have been made since anything knew the last one.
 const LEFT_OUT: i64 = 1 << 24;
-
-/// Where the key store ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeysEnd {
-    /// The number, link and moment of the last act.
-    pub mark: Mark,
-    /// The highest number that a key has had.
-    pub high: i64,
-}
 
 /// What is missing in a key store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,26 +24,6 @@ struct Missing {
     from: i64,
     /// When the last one that is missing was made; 0 where nothing tells.
     until: i64,
-}
-
-fn high(keys: &Connection) -> Stored<i64> {
-    let mut get = keys.prepare_cached(sql!("keys_high")).map_err(trouble)?;
-    get.query_row([], |r| r.get(0)).optional().map(Option::unwrap_or_default).map_err(trouble)
-}
-
-/// Adds the link of the act that this transaction in the key store will be.
-pub fn act(keys: &Connection) -> Stored<KeysEnd> {
-    Ok(KeysEnd { mark: mark::advance(keys)?, high: high(keys)? })
-}
-
-/// Notes in the database where the key store ends; what is noted already and further on stays.
-pub fn tell(connection: &Connection, end: &KeysEnd) -> Stored<()> {
-    let KeysEnd { mark, high } = end;
-    connection
-        .prepare_cached(sql!("keys_end_tell"))
-        .and_then(|mut tell| tell.execute(params![mark.n, mark.link, mark.at, high]))
-        .map(drop)
-        .map_err(trouble)
 }
 
 fn told(connection: &Connection) -> Stored<KeysEnd> {
@@ -74,7 +45,7 @@ pub fn examine(connection: &Connection, keyring: &Keyring) -> Stored<()> {
 }
 
 fn compared(keys: &Connection, told: &KeysEnd) -> Stored<Option<Missing>> {
-    let chain = mark::chain(keys)?;
+    let chain = chain(keys)?;
     match chain.shown(&told.mark) {
         Shown::Whole if high(keys)? >= told.high => Ok(None),
         Shown::Whole => Ok(Some(Missing { acts: 0, from: chain.at, until: told.mark.at })),

@@ -6,24 +6,23 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::seal::index::Tag;
-use crate::store::decide::{self, Armed, Head, Holder};
+use crate::store::decide::{self, Head, Holder};
 use crate::store::error::StoreError;
-use crate::store::lane::{Due, Lane, Onward, Outcome, Settle, Undelivered, Want};
+use crate::store::lane::{Lane, Onward, Outcome, Settle, Undelivered, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
 use crate::store::sealing::due::{
     self, ClosedDue, LONGEST_LEASE, READER, SKEW, said_to_have_arrived, settled,
 };
 use crate::store::sealing::heads::SendNote;
 use crate::store::sealing::prepare::Work;
-use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
-use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::read::stamp_of;
-use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
+use crate::store::sqlite::outbox::{
+    OutRow, arm, change, content, delivers, due_of, go_on, open_one, out_row,
+};
+use crate::store::sqlite::scene::Scene;
+use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::{commit, follow};
 use crate::store::states::RowState;
 
@@ -38,55 +37,6 @@ pub struct ClosedLane {
     pub destination: String,
     /// The heads.
     pub heads: Vec<ClosedDue>,
-}
-
-/// The lane of an order key, made where it is missing; without order a lane of its own. Says whether it was made: then it
-/// can go at `free`, or is leased at once; what is in it is in doubt then as soon as nobody ends the lease.
-pub fn lane_for<'l>(
-    scene: &Scene<'_>,
-    name: Option<&Tag>,
-    destination: &str,
-    free: Option<i64>,
-    lease: impl FnOnce() -> Option<Lease<'l>>,
-) -> Stored<(i64, bool)> {
-    if let Some(name) = name {
-        let mut find = scene.connection.prepare_cached(sql!("lane_find")).map_err(trouble)?;
-        let found = find.query_row([&name[..]], |r| r.get(0)).optional().map_err(trouble)?;
-        if let Some(row) = found {
-            return Ok((row, false));
-        }
-    }
-    let lease = lease();
-    let (until, worker) = (lease.map(|lease| lease.until), lease.map(|lease| lease.worker));
-    scene.run(sql!("lane_add"), params![name, destination, free, until, worker])?;
-    Ok((scene.connection.last_insert_rowid(), true))
-}
-
-/// Sets when a lane can go: `at` if its head can leave and it was idle (or `anew`), never while the head is held.
-/// A lane without unsettled rows and lease goes.
-pub fn arm(scene: &Scene<'_>, lane: i64, at: i64, anew: bool) -> Stored<()> {
-    let mut get = scene.connection.prepare_cached(sql!("lane_state")).map_err(trouble)?;
-    let found: Option<(Option<i64>, bool)> =
-        get.query_row([lane], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(trouble)?;
-    let Some((next, leased)) = found else { return Ok(()) };
-    let mut head = scene.connection.prepare_cached(sql!("outbox_head")).map_err(trouble)?;
-    let head: Option<(String, bool, Option<i64>)> =
-        head.query_row([lane], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional().map_err(trouble)?;
-    let head = head.as_ref().map(|(state, free, not_before)| Head {
-        state: RowState::or_held(state),
-        free: *free,
-        not_before: *not_before,
-    });
-    let (next, held) = match decide::arm(head, next, leased, at, anew) {
-        Armed::Gone => {
-            scene.run(sql!("lane_delete"), [lane])?;
-            return Ok(());
-        }
-        Armed::Still { held } => (None, held),
-        Armed::At(at) => (Some(at), false),
-    };
-    scene.run(sql!("lane_set"), params![lane, next, held])?;
-    Ok(())
 }
 
 /// Ends leases that are over, or all that processes hold; rows that were handed out under them are in doubt.
@@ -210,25 +160,6 @@ pub fn renew(
     Ok(scene.run(sql!("lane_renew"), params![lane, fence, until])? > 0)
 }
 
-/// A row of the outbox as read.
-pub fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<ClosedDue> {
-    Ok(ClosedDue {
-        id: uuid(r.get(1)?)?,
-        stamp: r.get(2)?,
-        traceparent: r.get(3)?,
-        cause: uuid(r.get(4)?)?,
-        destination: r.get(5)?,
-        partner: r.get(6)?,
-        message: r.get(7)?,
-        attempts: r.get(9)?,
-        unclear: r.get(10)?,
-        queued: r.get(11)?,
-        deadline: r.get(12)?,
-        sealed: r.get(14)?,
-        left: r.get(17)?,
-    })
-}
-
 /// A row that does not open: lane, fence, row.
 pub type Broken = (i64, i64, Uuid);
 
@@ -257,45 +188,6 @@ pub fn open(
         }
     }
     Ok((lanes, broken))
-}
-
-/// Opens one row.
-pub fn open_one(connection: &Connection, keyring: &Keyring, due: ClosedDue) -> Stored<Due> {
-    let opened = Opened::read(connection, keyring, due.sealed, Owner::new("outbox", due.id))?;
-    let stamp = stamp_of(connection, due.stamp)?;
-    due.open(stamp, opened)
-}
-
-/// What settling, replaying and repeating need of a row.
-#[derive(Debug)]
-pub struct OutRow {
-    /// Its number.
-    pub row: i64,
-    /// Its lane, which may be gone when it was sent.
-    pub lane: i64,
-    stamp: i64,
-    traceparent: String,
-    /// Its state.
-    pub state: RowState,
-    /// Its content.
-    pub sealed: i64,
-}
-
-/// A row of the outbox by its id.
-pub fn out_row(scene: &Scene<'_>, id: Uuid) -> Stored<Option<OutRow>> {
-    let mut get = scene.connection.prepare_cached(sql!("outbox_row")).map_err(trouble)?;
-    get.query_row([id], |r| {
-        Ok(OutRow {
-            row: r.get(0)?,
-            lane: r.get(1)?,
-            stamp: r.get(2)?,
-            traceparent: r.get(3)?,
-            state: r.get(4)?,
-            sealed: r.get(5)?,
-        })
-    })
-    .optional()
-    .map_err(trouble)
 }
 
 /// A row that whoever holds a lane may settle; `None` when the fence is stale or the row is not this lane's to settle.
@@ -349,30 +241,12 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
     Ok(true)
 }
 
-/// Puts a row on its next way, in a lane of its own there: whoever had the lane before has nothing of it any more, whatever fence he holds.
-pub fn go_on(scene: &Scene<'_>, row: &OutRow, onward: &Onward, at: Timestamp) -> Stored<()> {
-    let (to, now) = (&onward.to, micros(at));
-    let (lane, _) = lane_for(scene, None, &to.destination, Some(now), || None)?;
-    let deadline = to.until(at).map(micros);
-    scene.run(sql!("outbox_next_way"), params![row.row, lane, to.destination, deadline]).map(drop)
-}
-
 /// Keeps what an attempt leaves; `false` when the fence is stale or the row is not this lane's to settle, or has no content any more.
 pub fn remember(scene: &Scene<'_>, (lane, fence): (i64, i64), id: Uuid, what: &[u8]) -> Stored<bool> {
     let Some(row) = to_settle(scene, Holder { lane, fence }, id)? else { return Ok(false) };
     let opened = Opened::read(scene.connection, scene.keyring, row.sealed, Owner::new("outbox", id))?;
     let Some(opened) = opened else { return Ok(false) };
     scene.run(sql!("outbox_remember"), params![row.row, opened.seal_left(what)?]).map(|rows| rows > 0)
-}
-
-/// The content of a row of the outbox; `None` where it was destroyed or does not open.
-pub fn content(scene: &Scene<'_>, id: Uuid, sealed: i64) -> Stored<Option<Opened>> {
-    due::readable(Opened::read(scene.connection, scene.keyring, sealed, Owner::new("outbox", id)))
-}
-
-/// The Vorgang whose answer a row is.
-pub fn delivers(scene: &Scene<'_>, id: Uuid, sealed: i64) -> Stored<Option<Tag>> {
-    due::delivers(Opened::read(scene.connection, scene.keyring, sealed, Owner::new("outbox", id)))
 }
 
 /// Settles rows and lays down what came back with them.
@@ -410,20 +284,6 @@ fn write_note(
         scene.run(sql!("sealed_note"), params![sealed, note])?;
     }
     Ok(())
-}
-
-/// Writes what happened to a row.
-pub fn change(
-    scene: &mut Scene<'_>,
-    row: &OutRow,
-    id: Uuid,
-    at: Timestamp,
-    what: &str,
-    detail: &serde_json::Value,
-) -> Stored<()> {
-    let traceparent = &row.traceparent;
-    let change = Change { at, stamp: row.stamp, traceparent, subject: Some(id), what, detail };
-    audit::write(scene, &change)
 }
 
 /// Frees a parked or unclear row, its lane still to be armed: `None` when there is no such row, `Some(None)` when it is not held. `sent_at`:

@@ -5,12 +5,12 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use crate::store::error::StoreError;
-use crate::store::sealing::ledger::{Deleted, Entry};
+use crate::store::sealing::ledger::{Deleted, Entry, State};
 use crate::store::sealing::values::Stored;
+use crate::store::sqlite::acts;
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::keys_end;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 
 /// Lists a deletion in the transaction that makes it.
 pub fn note(scene: &mut Scene<'_>, what: &Deleted) -> Stored<()> {
@@ -48,7 +48,7 @@ pub fn write_listed(connection: &Connection, keyring: &Keyring) -> Stored<()> {
         run(sql!("ledger_known"), &last)?;
     }
     if let Some(end) = keyring.end() {
-        keys_end::tell(&transaction, &end)?;
+        acts::tell(&transaction, &end)?;
     }
     transaction.commit().map_err(trouble)
 }
@@ -83,4 +83,25 @@ fn entry(r: &Row<'_>) -> Stored<Entry> {
 /// The last number of the ledger.
 pub fn last(keys: &Connection) -> Stored<i64> {
     keys.query_row(sql!("ledger_last"), [], |r| r.get(0)).map_err(trouble)
+}
+
+/// What the database knows of its key store.
+pub fn state(connection: &Connection) -> Stored<State> {
+    let read = |r: &rusqlite::Row<'_>| {
+        Ok(State {
+            epoch: r.get(0)?,
+            ledger: r.get(1)?,
+            since: r.get(2)?,
+            copied: r.get(3)?,
+            applied: r.get(4)?,
+            lost: match r.get(5)? {
+                Some(from) => Some((from, r.get(6)?, r.get(7)?)),
+                None => None,
+            },
+        })
+    };
+    connection
+        .prepare_cached(sql!("recovery_get"))
+        .and_then(|mut get| get.query_row([], read))
+        .map_err(trouble)
 }

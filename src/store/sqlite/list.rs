@@ -20,8 +20,8 @@ use crate::store::sealing::values::{
 };
 use crate::store::seek::Seek;
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{house, waiting};
 use crate::store::stamp::Scope;
 use crate::store::states::{FollowState, RowState};

@@ -9,9 +9,9 @@ use crate::envelope::Lying;
 use crate::store::error::StoreError;
 use crate::store::looks::{Look, Looks};
 use crate::store::sealing::values::{Stored, lies, micros, time};
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::parts::SqliteStore;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::Scene;
 
 /// Since when the oldest delivery of a partner lies where sources see it.
 pub fn backlog(connection: &Connection, partner: &str) -> Stored<Option<Timestamp>> {

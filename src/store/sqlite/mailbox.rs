@@ -19,11 +19,11 @@ use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::tickets;
 use crate::store::sealing::values::{Stored, count, later, limit, micros, time};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::lanes::OutRow;
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::outbox::OutRow;
+use crate::store::sqlite::parts::SqliteStore;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{house, lanes};
+use crate::store::sqlite::{house, lanes, outbox};
 use crate::store::states::RowState;
 
 /// A row of a mailbox as it stands.
@@ -127,7 +127,7 @@ fn hand_out(scene: &Scene<'_>, who: &Reader, ask: &Ask) -> Stored<Taken> {
 /// The first row of a lane, and its place in it.
 fn head(scene: &Scene<'_>, lane: i64) -> Stored<(ClosedDue, i64)> {
     let mut get = scene.connection.prepare_cached(sql!("outbox_heads")).map_err(trouble)?;
-    get.query_row(params![lane, 1], |r| Ok((lanes::due_of(r)?, r.get(0)?))).map_err(trouble)
+    get.query_row(params![lane, 1], |r| Ok((outbox::due_of(r)?, r.get(0)?))).map_err(trouble)
 }
 
 fn hold_back(
@@ -206,7 +206,7 @@ fn closed_late(
     (found, outcome): (Found, Outcome),
     now: Timestamp,
 ) -> Stored<Ended> {
-    let Some(row) = lanes::out_row(scene, ticket.row)? else { return Ok(Ended::Unknown) };
+    let Some(row) = outbox::out_row(scene, ticket.row)? else { return Ok(Ended::Unknown) };
     if !settle_as_closed(scene, ticket, &row, now)? {
         return Ok(Ended::Stale);
     }
@@ -218,7 +218,7 @@ fn closed_late(
         }
         ClosedLate::Contradicts => {
             let detail = due::taken_detail(&destination, true);
-            lanes::change(scene, &row, ticket.row, now, TAKEN_AFTER_ALL, &detail)?;
+            outbox::change(scene, &row, ticket.row, now, TAKEN_AFTER_ALL, &detail)?;
             Ended::AfterAll { destination }
         }
     })
@@ -238,7 +238,7 @@ fn elsewhere(
         get.query_row(params![id, who.partner], |r| r.get(0)).optional().map_err(trouble)?
     };
     let Some(sealed) = sealed else { return Ok(Ended::Unknown) };
-    let Some(opened) = lanes::content(scene, id, sealed)? else { return Ok(Ended::Unknown) };
+    let Some(opened) = outbox::content(scene, id, sealed)? else { return Ok(Ended::Unknown) };
     let mut note = opened.note::<SendNote>()?;
     let again = match (outcome, note.left_late(who)) {
         _ if refused => note.left_refused(who),
@@ -254,12 +254,12 @@ fn elsewhere(
 /// Its receiver has what went on by another way: where no copy of it has left there yet, none does.
 fn after_all(scene: &mut Scene<'_>, who: &Reader, ticket: Ticket, now: Timestamp) -> Stored<Ended> {
     let id = ticket.row;
-    let Some(row) = lanes::out_row(scene, id)? else { return Ok(Ended::Unknown) };
+    let Some(row) = outbox::out_row(scene, id)? else { return Ok(Ended::Unknown) };
     let stopped = row.state != RowState::Sent && settle_as_closed(scene, ticket, &row, now)?;
-    let Some(opened) = lanes::content(scene, id, row.sealed)? else { return Ok(Ended::Unknown) };
+    let Some(opened) = outbox::content(scene, id, row.sealed)? else { return Ok(Ended::Unknown) };
     let Some((destination, note)) = due::taken_after_all(&opened, who, now)? else { return Ok(Ended::Again) };
     scene.run(sql!("sealed_note"), params![row.sealed, note])?;
-    lanes::change(scene, &row, id, now, TAKEN_AFTER_ALL, &due::taken_detail(&destination, stopped))?;
+    outbox::change(scene, &row, id, now, TAKEN_AFTER_ALL, &due::taken_detail(&destination, stopped))?;
     Ok(Ended::AfterAll { destination })
 }
 
@@ -407,7 +407,7 @@ impl Mailboxes for SqliteStore {
             Taken::Not(handed) => return Ok(handed),
             Taken::Out(closed, ticket, until) => (closed, ticket, until),
         };
-        let open = move |db: &Connection, keyring: &Keyring| lanes::open_one(db, keyring, *closed);
+        let open = move |db: &Connection, keyring: &Keyring| outbox::open_one(db, keyring, *closed);
         let opened: Stored<Due> = self.readers.read(open).await;
         match opened {
             Ok(due) => Ok(Handed::Out(Box::new(due), ticket, time(until))),

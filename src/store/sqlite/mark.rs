@@ -11,10 +11,11 @@ use uuid::Uuid;
 use crate::store::error::StoreError;
 use crate::store::private;
 use crate::store::recovery::ask_from;
-use crate::store::sealing::mark::{Chain, Mark, Shown, WRITTEN};
+use crate::store::sealing::mark::{Mark, Shown, WRITTEN};
 use crate::store::sealing::values::{Stored, disk, time};
+use crate::store::sqlite::acts::{KNOWN, chain, noted, store_of};
+use crate::store::sqlite::files::KEYS;
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::recovery::KEYS;
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::{keys_end, lock, open};
 use crate::store::trouble::{Cause, Trouble};
@@ -130,47 +131,6 @@ impl Marks {
     }
 }
 
-/// The chain as the database has it, or the key store, whose links are acts.
-pub fn chain(connection: &Connection) -> Stored<Chain> {
-    let read = |r: &rusqlite::Row<'_>| Ok(Chain { n: r.get(0)?, at: r.get(1)?, links: r.get(2)? });
-    connection.prepare_cached(sql!("mark_get")).and_then(|mut get| get.query_row([], read)).map_err(trouble)
-}
-
-/// Adds the link of the commit, or of the act in the key store, that this transaction will be; returns its mark.
-pub fn advance(connection: &Connection) -> Stored<Mark> {
-    let before = chain(connection)?;
-    let at = connection
-        .prepare_cached(sql!("mark_now"))
-        .and_then(|mut now| now.query_row([], |r| r.get(0)))
-        .map_err(trouble)?;
-    let next = before.next(&Uuid::new_v4().into_bytes(), at);
-    connection
-        .prepare_cached(sql!("mark_set"))
-        .and_then(|mut set| set.execute(params![next.n, next.at, next.links]))
-        .map_err(trouble)?;
-    Ok(next.mark())
-}
-
-/// The key store's word that there is a mark, so that a mark that is gone is missed; from time to time it is the mark itself ([`note`]).
-const KNOWN: &str = "mark";
-
-/// Notes in the key store what was acknowledged, so that a database which is put back together with its mark is missed, too: the key store is
-/// what nobody puts back. What is noted already and further on stays.
-pub fn note(keys: &Connection, mark: &Mark) -> Stored<()> {
-    let store = store_of(keys)?.into_bytes();
-    if noted(keys, &store)?.is_some_and(|noted| noted.n >= mark.n) {
-        return Ok(());
-    }
-    keys.execute(sql!("meta_put"), [KNOWN, &hex::encode(mark.written(&store))]).map(drop).map_err(trouble)
-}
-
-fn noted(keys: &Connection, store: &[u8; 16]) -> Stored<Option<Mark>> {
-    let said: Option<String> =
-        keys.query_row(sql!("meta_get"), [KNOWN], |r| r.get(0)).optional().map_err(trouble)?;
-    let octets = said.and_then(|said| hex::decode(said).ok()).filter(|octets| octets.len() == WRITTEN);
-    octets.map_or(Ok(None), |octets| Mark::read(&octets, store))
-}
-
 /// The mark beside the keys, or the one in them where that is further on; `None` where there is none beside them.
 fn latest(marks: &Marks, keys: &Connection) -> Stored<Option<Mark>> {
     let beside = marks.read()?;
@@ -279,11 +239,6 @@ pub fn missing(connection: &Connection, keys: &Connection, folder: &Path) -> Sto
         Shown::Missing { commits, from, until } => Some((from, until, commits)),
         Shown::Whole | Shown::Other => None,
     })
-}
-
-fn store_of(keys: &Connection) -> Stored<Uuid> {
-    let store: String = keys.query_row(sql!("meta_get"), ["store"], |r| r.get(0)).map_err(trouble)?;
-    store.parse().map_err(|_| StoreError::Corrupt("the key store names no store".into()))
 }
 
 /// Sets the mark of a stopped store to what the database has that a person put back.

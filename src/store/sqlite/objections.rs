@@ -8,8 +8,8 @@ use crate::seal::index::Tag;
 use crate::store::sealing::prepare::{Closing, ObjectionWork, OpenWork, Work};
 use crate::store::sealing::shown::{self, ObjectionRow};
 use crate::store::sealing::values::{Stored, limit, micros};
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 
 /// What is asked for; `tag` is that of the question's key.
 pub fn sought(connection: &Connection, sought: &Sought, tag: &Tag) -> Stored<Vec<Objection>> {

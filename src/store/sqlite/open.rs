@@ -17,8 +17,8 @@ use crate::store::private;
 use crate::store::sealing::claim_file::Folder;
 use crate::store::sealing::keys::check_value;
 use crate::store::sealing::values::{Stored, disk, sealing};
+use crate::store::sqlite::files::{BUSY, DATABASE, KEYS};
 use crate::store::sqlite::lock::{self, Lock};
-use crate::store::sqlite::recovery::{DATABASE, KEYS};
 use crate::store::sqlite::values::{sql, trouble};
 
 mod house {
@@ -41,9 +41,6 @@ pub struct Settings {
     /// True where nothing may be written.
     pub read_only: bool,
 }
-
-/// How long a connection waits for another one.
-pub(crate) const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// The files of an opened store.
 pub(crate) struct Files {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::store::error::StoreError;
 use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{Stored, disk};
+use crate::store::sqlite::files::{DATABASE, KEYS};
 use crate::store::sqlite::mark::{self, Marks};
-use crate::store::sqlite::recovery::{DATABASE, KEYS};
 
 /// All that a running store needs to find again when it is started the next time.
 const FILES: [&str; 5] = [DATABASE, "drehscheibe.db-wal", KEYS, "keys.db-wal", mark::FILE];

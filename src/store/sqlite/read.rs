@@ -4,122 +4,29 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord, Vorgang};
-use crate::envelope::Stage;
 use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
 use crate::register::objection::{Objection, Sought};
 use crate::register::record::Kind;
 use crate::seal::index::Tag;
 use crate::store::entry::Key as OnceKey;
-use crate::store::error::StoreError;
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::orte::Orte;
 use crate::store::sealing::prepare::once;
 use crate::store::sealing::take_back::TakeBackWork;
-use crate::store::sealing::values::{Stored, micros, stage_of, time};
+use crate::store::sealing::values::{Stored, micros, time};
 use crate::store::sealing::{endet, shown};
 use crate::store::sqlite::guards::Moment;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::{deliveries, looks, objections, open, register, rekey, take_back};
-use crate::store::stamp::Stamp;
-use crate::store::trouble::Trouble;
-
-/// Reading connections kept open between reads.
-const KEPT: usize = 4;
-/// So many reads of the house are under way at once. Each has a connection and a thread; who waits for its turn has neither.
-const HOUSE: usize = 8;
-/// The same for those who only ask: health, a partner for its message, lists for persons. No delivery waits behind them.
-const ASKING: usize = 2;
-/// How long a read waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Connections for reading; each read runs on a thread that may block.
-pub struct Readers {
-    file: PathBuf,
-    idle: Mutex<Vec<Connection>>,
-    closed: AtomicBool,
-    keyring: Arc<Keyring>,
-    house: Arc<Semaphore>,
-    asking: Arc<Semaphore>,
-}
-
-impl Readers {
-    /// Readers of a database file.
-    pub fn new(file: PathBuf, keyring: Arc<Keyring>) -> Readers {
-        let [house, asking] = [HOUSE, ASKING].map(|places| Arc::new(Semaphore::new(places)));
-        Readers { file, idle: Mutex::default(), closed: AtomicBool::default(), keyring, house, asking }
-    }
-
-    /// Closes the connections that nobody uses; none is kept open from now on.
-    pub fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// Runs a read in one snapshot that sees all that was committed before the call.
-    pub async fn read<T, F>(self: &Arc<Self>, act: F) -> Stored<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, &Keyring) -> Stored<T> + Send + 'static,
-    {
-        self.in_turn(&self.house, act).await
-    }
-
-    /// As [`Readers::read`], for somebody whom no delivery may wait for.
-    pub async fn ask<T, F>(self: &Arc<Self>, act: F) -> Stored<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, &Keyring) -> Stored<T> + Send + 'static,
-    {
-        self.in_turn(&self.asking, act).await
-    }
-
-    async fn in_turn<T, F>(self: &Arc<Self>, places: &Arc<Semaphore>, act: F) -> Stored<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, &Keyring) -> Stored<T> + Send + 'static,
-    {
-        let place = match places.clone().try_acquire_owned() {
-            Ok(place) => Some(place),
-            Err(_) => {
-                let turn = tokio::time::timeout(PATIENCE, places.clone().acquire_owned()).await;
-                turn.ok().and_then(Result::ok)
-            }
-        };
-        let place = place.ok_or_else(|| StoreError::Later(Trouble::ReadersBusy.into()))?;
-        let readers = self.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            // Whoever asked may be gone: the place is free when the connection is.
-            let _place = place;
-            let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut connection = match idle {
-                Some(connection) => connection,
-                None => open::connect(&readers.file, true)?,
-            };
-            let snapshot = connection.transaction().map_err(trouble)?;
-            let made = act(&snapshot, &readers.keyring);
-            drop(snapshot);
-            let mut idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if idle.len() < KEPT && !readers.closed.load(Ordering::Acquire) {
-                idle.push(connection);
-            }
-            made
-        });
-        done.await.map_err(|_| StoreError::Later("a read was broken off".into()))?
-    }
-}
+use crate::store::sqlite::{deliveries, looks, objections, register, rekey, take_back};
 
 /// Answers questions in their order. What they ask of one tree of the file is read in the order of that tree: keys lie scattered, and
 /// over a large register each of them would else come to pages that another one has put out of the cache meanwhile.
@@ -335,29 +242,6 @@ fn orte(connection: &Connection, keyring: &Keyring, partner: &str) -> Stored<Opt
     Ok(Some(found.counted()))
 }
 
-/// The attributes behind a stamp's number, without trace context.
-pub fn stamp_of(connection: &Connection, row: i64) -> Stored<Stamp> {
-    let mut get = connection.prepare_cached(sql!("stamp_get")).map_err(trouble)?;
-    let (stage, stamp): (String, Stamp) = get
-        .query_row([row], |r| {
-            let stamp = Stamp {
-                mandant: r.get(0)?,
-                partner: r.get(1)?,
-                how: r.get(2)?,
-                stage: Stage::Produktion,
-                test: r.get(4)?,
-                key_id: r.get(5)?,
-                acting_person: r.get(6)?,
-                doc_version: r.get(7)?,
-                traceparent: String::new(),
-                decided_by: r.get(8)?,
-            };
-            Ok((r.get(3)?, stamp))
-        })
-        .map_err(trouble)?;
-    Ok(Stamp { stage: stage_of(&stage)?, ..stamp })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicUsize;
@@ -366,7 +250,7 @@ mod tests {
 
     use super::*;
     use crate::store::sqlite::open::Settings;
-    use crate::store::sqlite::store::SqliteStore;
+    use crate::store::sqlite::parts::SqliteStore;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn reads_beyond_their_places_wait_without_a_thread_and_the_house_never_behind_who_asks() {

@@ -18,13 +18,13 @@ use crate::store::sealing::keys::HOUSE;
 use crate::store::sealing::ledger::{Deleted, Entry, lost_content};
 use crate::store::sealing::values::{Stored, count, micros};
 use crate::store::sqlite::audit::{self, Change};
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{lanes, ledger, objections, recovery, remove};
+use crate::store::sqlite::{ledger, objections, outbox, remove};
 
 /// Applies what this database does not know of the ledger; nothing where that was done or the store is not recovering.
 pub fn reapply(scene: &mut Scene<'_>, stage: Stage, now: Timestamp) -> Stored<Reapplied> {
-    let state = recovery::state(scene.connection)?;
+    let state = ledger::state(scene.connection)?;
     let mut done = Reapplied::default();
     if state.since.is_none() || state.applied {
         return Ok(done);
@@ -45,7 +45,7 @@ pub fn reapply(scene: &mut Scene<'_>, stage: Stage, now: Timestamp) -> Stored<Re
     scene.bump(&bumps)?;
     done.entries = entries.len() as u64;
     scene.run(sql!("doubt_all"), [])?;
-    done.doubtful = recovery::doubts(scene.connection)?;
+    done.doubtful = outbox::doubts(scene.connection)?;
     scene.run(sql!("ledger_known"), [last])?;
     scene.run(sql!("recovery_applied"), [])?;
     let (what, detail) = ("recovery.applied", json!(done));
@@ -102,9 +102,9 @@ fn subject(scene: &mut Scene<'_>, key: i64, now: Timestamp) -> Stored<u64> {
         scene.run(sql!("lane_held_add"), [&destination])?;
         let own = scene.connection.last_insert_rowid();
         scene.run(sql!("outbox_lost"), params![row, own, micros(now)])?;
-        lanes::arm(scene, lane, micros(now), false)?;
-        if let Some(row) = lanes::out_row(scene, id)? {
-            lanes::change(scene, &row, id, now, "outbox.unclear", &json!({ "content": "deleted" }))?;
+        outbox::arm(scene, lane, micros(now), false)?;
+        if let Some(row) = outbox::out_row(scene, id)? {
+            outbox::change(scene, &row, id, now, "outbox.unclear", &json!({ "content": "deleted" }))?;
         }
     }
     let cases: Vec<(i64, Tag, Option<i64>)> = {

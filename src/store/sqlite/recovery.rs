@@ -19,42 +19,19 @@ use crate::store::recovery::{
 };
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
-use crate::store::sealing::ledger::{self as shared, Deleted, LUECKE, State};
+use crate::store::sealing::ledger::{self as shared, Deleted, LUECKE};
 use crate::store::sealing::prepare::Work;
-use crate::store::sealing::values::{Stored, count, disk, limit, micros, time};
+use crate::store::sealing::values::{Stored, disk, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::claims::Pending;
+use crate::store::sqlite::files::{DATABASE, KEYS};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::ledger::state;
+use crate::store::sqlite::outbox::doubts;
+use crate::store::sqlite::parts::SqliteStore;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{house, lanes, ledger, open, reapply};
-
-/// The file of a copied database.
-pub const DATABASE: &str = "drehscheibe.db";
-/// The file of a copied key store.
-pub const KEYS: &str = "keys.db";
-
-/// What the database knows of its key store.
-pub fn state(connection: &Connection) -> Stored<State> {
-    let read = |r: &rusqlite::Row<'_>| {
-        Ok(State {
-            epoch: r.get(0)?,
-            ledger: r.get(1)?,
-            since: r.get(2)?,
-            copied: r.get(3)?,
-            applied: r.get(4)?,
-            lost: match r.get(5)? {
-                Some(from) => Some((from, r.get(6)?, r.get(7)?)),
-                None => None,
-            },
-        })
-    };
-    connection
-        .prepare_cached(sql!("recovery_get"))
-        .and_then(|mut get| get.query_row([], read))
-        .map_err(trouble)
-}
+use crate::store::sqlite::{house, lanes, ledger, open, outbox, reapply};
 
 fn epoch(keys: &Connection) -> Stored<i64> {
     keys.query_row(sql!("epoch_get"), [], |r| r.get(0)).map_err(trouble)
@@ -76,12 +53,6 @@ pub fn check(connection: &Connection, keyring: &Keyring) -> Stored<()> {
         return Err(StoreError::Refused(KEYS_OLDER.into()));
     }
     Ok(())
-}
-
-/// How many rows to send are in doubt.
-pub fn doubts(connection: &Connection) -> Stored<u64> {
-    let mut get = connection.prepare_cached(sql!("doubt_count")).map_err(trouble)?;
-    get.query_row([], |r| r.get(0)).map(count).map_err(trouble)
 }
 
 /// Marks a database that was put back, in place or still aside: its dispatch is closed until a person opens it.
@@ -121,7 +92,7 @@ fn resolve(
     if state(scene.connection)?.since.is_none() {
         return Ok(false);
     }
-    let Some(row) = lanes::out_row(scene, id)? else { return Ok(false) };
+    let Some(row) = outbox::out_row(scene, id)? else { return Ok(false) };
     if scene.run(sql!("doubt_clear"), [row.row])? == 0 {
         return Ok(false);
     }
@@ -130,7 +101,7 @@ fn resolve(
         let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
         get.query_row([row.lane], |r| r.get(0)).map_err(trouble)?
     };
-    let (answers, delivers) = (Vec::new(), lanes::delivers(scene, id, row.sealed)?);
+    let (answers, delivers) = (Vec::new(), outbox::delivers(scene, id, row.sealed)?);
     let one = Settle { lane: row.lane, fence, row: id, outcome, answers, delivers, release: true, now };
     Ok(lanes::settle_all(scene, pending, &[one], vec![laid])? == [true])
 }
@@ -250,10 +221,10 @@ impl Recovery for SqliteStore {
         let read = move |db: &Connection, keyring: &Keyring| {
             let mut list = db.prepare_cached(sql!("doubt_list")).map_err(trouble)?;
             let closed: Vec<_> = list
-                .query_map(params![after, limit(most)], lanes::due_of)
+                .query_map(params![after, limit(most)], outbox::due_of)
                 .and_then(Iterator::collect)
                 .map_err(trouble)?;
-            shared::page(closed.into_iter().map(|due| lanes::open_one(db, keyring, due)))
+            shared::page(closed.into_iter().map(|due| outbox::open_one(db, keyring, due)))
         };
         self.readers.read(read).await
     }

@@ -17,8 +17,8 @@ use crate::store::sealing::shown;
 use crate::store::sealing::values::{Stored, limit, micros, narrow};
 use crate::store::sqlite::house;
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 
 /// A row of the table, still sealed.
 type VorgangRow = (Uuid, String, String, Option<i64>, Option<i64>);

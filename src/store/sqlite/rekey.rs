@@ -11,8 +11,8 @@ use crate::store::sealing::rekey::tags;
 use crate::store::sealing::values::{Stored, limit};
 use crate::store::sqlite::remove;
 use crate::store::sqlite::retention_rows::open;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 
 /// Does the next slice and says how many records it reached.
 pub fn slice(scene: &mut Scene<'_>, most: usize) -> Stored<u64> {

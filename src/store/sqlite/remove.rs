@@ -13,8 +13,8 @@ use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, sealing};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::ledger;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 
 /// The search keys of a record, which are also its guards.
 pub fn keys_of(scene: &Scene<'_>, mirror: i64) -> Stored<Vec<Tag>> {

@@ -16,10 +16,11 @@ use crate::store::private;
 use crate::store::recovery::Restored;
 use crate::store::restore::PutBack;
 use crate::store::sealing::values::{Stored, disk, micros};
+use crate::store::sqlite::files::{DATABASE, KEYS};
 use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::open::{self, Settings};
-use crate::store::sqlite::recovery::{self, DATABASE, KEYS};
 use crate::store::sqlite::values::{sql, trouble};
+use crate::store::sqlite::{acts, recovery};
 use crate::store::sqlite::{keys_end, mark};
 
 /// Marks a store whose database was put back by other means, as the menu of back ends has it.
@@ -43,7 +44,7 @@ pub fn mark(
     if commits.is_some() {
         keys_end::leave_out(&files.keys, 0)?;
     }
-    mark::set(&files.keys, place, &mark::chain(&files.main)?.mark())
+    mark::set(&files.keys, place, &acts::chain(&files.main)?.mark())
 }
 
 /// Puts a verified backup in place, marked as recovering, as the menu of back ends has it.
@@ -79,7 +80,7 @@ pub fn put_back(
         let files =
             open::beside(&Settings { path: place.to_owned(), stage, master, read_only: false }, &coming)?;
         recovery::mark(&files, restored)?;
-        let acknowledged = mark::chain(&files)?.mark();
+        let acknowledged = acts::chain(&files)?.mark();
         files
             .close()
             .map_err(|_| StoreError::Later("the copy cannot be closed; is the disk full?".into()))?;

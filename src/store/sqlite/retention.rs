@@ -13,9 +13,9 @@ use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{deliveries, objections, retention_rows as rows};
+use crate::store::sqlite::{deliveries, objections, retention_rows};
 
 /// The number and the oldest of a counting statement.
 fn counted(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Stored<(u64, Option<i64>)> {
@@ -34,7 +34,7 @@ fn of_class(db: &Connection, keyring: &Keyring, stichtag: &Stichtag, klasse: Kla
     let bis = micros(faellig.bis);
     let counts = match klasse {
         Klasse::Registersaetze => {
-            (faellig.anzahl, faellig.ohne_datum) = rows::records_over(db, keyring, stichtag.heute)?;
+            (faellig.anzahl, faellig.ohne_datum) = retention_rows::records_over(db, keyring, stichtag.heute)?;
             return Ok(faellig);
         }
         Klasse::Zurueckgestellt => {
@@ -116,13 +116,13 @@ fn one_class(scene: &mut Scene<'_>, stichtag: &Stichtag, klasse: Klasse, most: u
         Ok(Removed { anzahl: count(limit(n)), ..Removed::default() })
     };
     match klasse {
-        Klasse::Registersaetze => rows::records(scene, stichtag, most),
-        Klasse::Zurueckgestellt => rows::held(scene, bis, stichtag.now, most),
+        Klasse::Registersaetze => retention_rows::records(scene, stichtag, most),
+        Klasse::Zurueckgestellt => retention_rows::held(scene, bis, stichtag.now, most),
         Klasse::Nachrichten => {
             let moment = micros(stichtag.fristen.moment(klasse, stichtag.now));
-            rows::messages(scene, (bis, moment), most)
+            retention_rows::messages(scene, (bis, moment), most)
         }
-        Klasse::Vorgaenge => rows::vorgaenge(scene, bis, stichtag.now, most),
+        Klasse::Vorgaenge => retention_rows::vorgaenge(scene, bis, stichtag.now, most),
         Klasse::Schluessel => keys(scene, bis, stichtag, most),
         Klasse::Loeschmarken => {
             let removed = tombstones(scene, bis, most)?;

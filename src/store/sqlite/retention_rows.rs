@@ -17,9 +17,9 @@ use crate::store::sealing::endet::{self, Removed};
 use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::values::{Stored, limit, micros};
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{deliveries, lanes, ledger, remove, spoken_against};
+use crate::store::sqlite::{deliveries, ledger, outbox, remove, spoken_against};
 
 /// How long the tombstone of a child of age bars older deliveries (rules.md 5).
 const TOMBSTONE: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
@@ -44,15 +44,7 @@ fn inbox(scene: &Scene<'_>, (row, id, sealed): Row) -> Stored<()> {
 
 fn outbox(scene: &Scene<'_>, gone: Row) -> Stored<()> {
     scene.run(sql!("ret_salt"), [gone.1])?;
-    taken_back(scene, gone)
-}
-
-/// Removes a row that was taken back. Its id is given to another row, so what was written of it keeps its salt.
-pub fn taken_back(scene: &Scene<'_>, (row, id, sealed): Row) -> Stored<()> {
-    scene.run(sql!("claim_use_delete"), [sealed])?;
-    scene.run(sql!("ret_outbox_undoom"), [id])?;
-    scene.run(sql!("ret_outbox_delete"), [row])?;
-    scene.run(sql!("sealed_delete"), [sealed]).map(drop)
+    outbox::taken_back(scene, gone)
 }
 
 /// Settled messages and what has arrived.
@@ -92,7 +84,7 @@ pub fn held(scene: &Scene<'_>, bis: i64, now: Timestamp, most: usize) -> Stored<
         // What leaves only after it never leaves.
         going.extend(sends(scene, sql!("ret_outbox_after"), [row.1])?);
         outbox(scene, row)?;
-        lanes::arm(scene, lane, micros(now), true)?;
+        outbox::arm(scene, lane, micros(now), true)?;
         removed.ids.push(row.1);
     }
     removed.along = (gone.len().saturating_sub(due)) as u64;

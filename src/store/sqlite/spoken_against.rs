@@ -11,8 +11,8 @@ use crate::store::sealing::prepare::Work;
 use crate::store::sealing::speaks::Speaks;
 use crate::store::sealing::take_back::{SPOKEN_AGAINST, TakeBackWork};
 use crate::store::sealing::values::Stored;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{register, take_back};
 
 /// Takes them back; returns whether a request is to run again. `left`: the keys under which what changes or goes stood before.

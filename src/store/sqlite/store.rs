@@ -1,7 +1,6 @@
 //! The embedded store behind the contract: hands each call to the writing thread or to a reader.
 //! Never blocks the runtime and never decides anything itself.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,46 +27,28 @@ use crate::store::orders::{Command, CommandState, Orders};
 use crate::store::pauses::{Breaker, Pause};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::due::does_not_open;
-use crate::store::sealing::keys::{HOUSE, MandantKey};
-use crate::store::sealing::prepare::{self, Work};
+use crate::store::sealing::keys::HOUSE;
 use crate::store::sealing::taking::Taking;
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::claims::{self, Pending, Writing};
 use crate::store::sqlite::commit::{self, Written};
 use crate::store::sqlite::durable::{Durable, Signs};
-use crate::store::sqlite::duty::Roster;
-use crate::store::sqlite::guards::{Guards, Moment};
+use crate::store::sqlite::guards::Guards;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::open::Settings;
+use crate::store::sqlite::parts::SqliteStore;
 use crate::store::sqlite::place::Place;
-use crate::store::sqlite::read::{self, Readers};
+use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::{Scene, Start, Writer};
+use crate::store::sqlite::writer::{Start, Writer};
 use crate::store::sqlite::{
-    again, house, keys_end, lanes, ledger, list, mark, open, recovery, register, remove, waiting,
+    again, house, keys_end, lanes, ledger, list, mark, open, read, recovery, register, remove, waiting,
 };
 use crate::store::stamp::{Scope, Stamp};
 
 /// How long the key store's log may take at the end: it holds one act at most.
 const KEYS_PATIENCE: Duration = Duration::from_secs(2);
-
-/// The embedded store.
-pub struct SqliteStore {
-    pub(super) folder: PathBuf,
-    pub(super) stage: Stage,
-    pub(super) keyring: Arc<Keyring>,
-    pub(super) readers: Arc<Readers>,
-    moment: Arc<Moment>,
-    pub(super) writer: Option<Writer>,
-    pub(super) signs: Signs,
-    pub(super) claims: Folder,
-    pub(super) pending: Arc<Pending>,
-    pub(super) duties: Arc<Roster>,
-    pub(super) lock: Mutex<Option<Lock>>,
-    /// Whether this is the running process.
-    runs: Arc<AtomicBool>,
-}
 
 /// Opens the embedded store as the menu of back ends has it.
 pub fn boxed(
@@ -213,65 +194,6 @@ impl SqliteStore {
             scene.connection.query_row(&set, [], |_| Ok(())).map_err(trouble)
         })
         .await
-    }
-
-    pub(super) async fn write<T, F>(&self, act: F) -> Stored<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Scene<'_>) -> Stored<T> + Send + 'static,
-    {
-        match &self.writer {
-            Some(writer) => writer.write(act).await,
-            None => Err(StoreError::Refused("the store is open for reading only".into())),
-        }
-    }
-
-    /// Seals entries off the runtime's threads.
-    async fn prepared(
-        &self,
-        entries: Vec<Arc<Entry>>,
-        take: Option<Take>,
-    ) -> Stored<(Vec<Work>, Option<Take>)> {
-        let mut keys = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            keys.push(self.mandant(&entry.stamp.mandant).await?);
-        }
-        let keyring = self.keyring.clone();
-        let work = tokio::task::spawn_blocking(move || {
-            let prepared = entries.into_iter().zip(keys);
-            let prepare =
-                |(entry, key): (Arc<Entry>, _)| prepare::prepare(&keyring, key, &entry, take.as_ref());
-            prepared.map(prepare).collect::<Stored<Vec<_>>>().map(|work| (work, take))
-        });
-        work.await.map_err(|_| StoreError::Later("sealing was broken off".into()))?
-    }
-
-    /// What came back with a row, ready to be laid down.
-    pub(super) async fn laid(&self, answers: Vec<Entry>) -> Stored<Vec<Work>> {
-        match answers.is_empty() {
-            true => Ok(Vec::new()),
-            false => {
-                self.prepared(answers.into_iter().map(Arc::new).collect(), None).await.map(|(works, _)| works)
-            }
-        }
-    }
-
-    /// The Mandant's key, made where it is missing and durable before it is used.
-    async fn mandant(&self, mandant: &str) -> Stored<Arc<MandantKey>> {
-        if let Some(key) = self.keyring.known(mandant) {
-            return Ok(key);
-        }
-        let name = mandant.to_owned();
-        let find = move |db: &rusqlite::Connection, keyring: &Keyring| keyring.find(db, &name);
-        if let Some(key) = self.readers.read(find.clone()).await? {
-            return Ok(key);
-        }
-        let name = mandant.to_owned();
-        self.write(move |scene| scene.keyring.make(scene.connection, &name)).await?;
-        self.readers
-            .read(find)
-            .await?
-            .ok_or_else(|| StoreError::Later("a Mandant's key could not be made".into()))
     }
 }
 

@@ -23,10 +23,10 @@ use crate::store::sealing::take_back::{SPOKEN_AGAINST, TakeBackWork};
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::parts::SqliteStore;
+use crate::store::sqlite::scene::Scene;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{lanes, register, retention_rows, waiting};
+use crate::store::sqlite::{outbox, register};
 use crate::store::states::RowState;
 
 /// A row that goes.
@@ -122,7 +122,7 @@ pub fn one(scene: &mut Scene<'_>, by: (Uuid, Timestamp), back: &TakeBackWork) ->
         return Ok(false);
     }
     scene.run(sql!("inbox_state"), params![inbox, Inbound::Waiting.as_str()])?;
-    waiting::at_once(scene, inbox)?;
+    outbox::at_once(scene, inbox)?;
     scene.run(sql!("vorgang_anew"), params![back.vorgang, micros(by.1)])?;
     scene.run(sql!("trace_drop"), params![SPOKEN_AGAINST, back.vorgang])?;
     Ok(true)
@@ -163,7 +163,7 @@ fn answer_of(
     row: Uuid,
 ) -> Stored<Option<(Uuid, Tag)>> {
     let mut get = connection.prepare_cached(sql!("outbox_one")).map_err(trouble)?;
-    let read = |r: &rusqlite::Row<'_>| Ok((lanes::due_of(r)?, r.get(8)?));
+    let read = |r: &rusqlite::Row<'_>| Ok((outbox::due_of(r)?, r.get(8)?));
     let found: Option<(ClosedDue, RowState)> = get.query_row([row], read).optional().map_err(trouble)?;
     let of_reader = |closed: &ClosedDue| who.reads(&closed.partner, &closed.destination);
     let found = found.filter(|(closed, state)| state.is_open() && of_reader(closed));
@@ -213,8 +213,8 @@ impl Anews for SqliteStore {
 fn gone(scene: &mut Scene<'_>, (by, now): (Uuid, Timestamp), back: &TakeBackWork) -> Stored<bool> {
     let Some(going) = going(scene.connection, back)? else { return Ok(false) };
     for Going { row, id, lane, stamp, traceparent, sealed } in going {
-        retention_rows::taken_back(scene, (row, id, sealed))?;
-        lanes::arm(scene, lane, micros(now), true)?;
+        outbox::taken_back(scene, (row, id, sealed))?;
+        outbox::arm(scene, lane, micros(now), true)?;
         let (what, detail) = ("outbox.taken-back", json!({ "by": by }));
         let traceparent = traceparent.as_str();
         let change = Change { at: now, stamp, traceparent, subject: Some(id), what, detail: &detail };

@@ -17,9 +17,9 @@ use crate::store::sealing::due;
 use crate::store::sealing::values::{Stored, later, limit, micros};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::read::stamp_of;
+use crate::store::sqlite::scene::Scene;
+use crate::store::sqlite::scene::stamp_of;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{house, lanes};
 
 /// A message that shall run again, still sealed.
@@ -29,11 +29,6 @@ pub struct ClosedResumed {
     sealed: i64,
     expired: bool,
     person: Option<String>,
-}
-
-/// Has a message run again at once: since ever, because the clock may go back before it runs.
-pub fn at_once(scene: &Scene<'_>, inbox: i64) -> Stored<()> {
-    scene.run(sql!("waiting_put"), params![inbox, None::<Vec<u8>>, None::<i64>, 0, None::<String>]).map(drop)
 }
 
 /// Leases messages that are due to run again.

@@ -12,11 +12,11 @@ use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::sealing::{due, follow};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::lanes;
-use crate::store::sqlite::read::stamp_of;
-use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::outbox;
+use crate::store::sqlite::parts::SqliteStore;
+use crate::store::sqlite::scene::Scene;
+use crate::store::sqlite::scene::stamp_of;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::writer::Scene;
 use crate::store::states::{FollowState, RowState};
 use crate::store::ways::{Ahead, Ways};
 
@@ -36,7 +36,7 @@ fn ahead(connection: &Connection, keyring: &Keyring) -> Stored<Vec<Ahead>> {
 
 fn waiting_for_person(connection: &Connection, keyring: &Keyring, id: Uuid) -> Stored<Option<Due>> {
     let mut get = connection.prepare_cached(sql!("outbox_one")).map_err(trouble)?;
-    let read = |r: &rusqlite::Row<'_>| Ok((lanes::due_of(r)?, r.get(8)?, r.get(18)?));
+    let read = |r: &rusqlite::Row<'_>| Ok((outbox::due_of(r)?, r.get(8)?, r.get(18)?));
     let found: Option<(_, RowState, Option<FollowState>)> =
         get.query_row([id], read).optional().map_err(trouble)?;
     let Some((closed, state, followed)) = found else { return Ok(None) };
@@ -53,7 +53,7 @@ fn hasten(scene: &mut Scene<'_>, destination: &str, now: Timestamp) -> Stored<()
         let mut list = scene.connection.prepare_cached(sql!("lane_waits")).map_err(trouble)?;
         list.query_map([destination], |r| r.get(0)).and_then(Iterator::collect).map_err(trouble)?
     };
-    lanes.into_iter().try_for_each(|lane| lanes::arm(scene, lane, micros(now), true))
+    lanes.into_iter().try_for_each(|lane| outbox::arm(scene, lane, micros(now), true))
 }
 
 #[async_trait]

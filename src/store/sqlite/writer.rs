@@ -7,22 +7,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::seal::index::Tag;
 use crate::store::error::StoreError;
 use crate::store::sealing::claim_file::Folder;
 use crate::store::sealing::ledger::MITTEILUNG;
 use crate::store::sealing::mark::Mark;
-use crate::store::sealing::values::{StampKey, Stored, stamp_key};
+use crate::store::sealing::values::Stored;
 use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::durable::{Durable, Waiting};
+use crate::store::sqlite::files::emptied_log;
 use crate::store::sqlite::guards::Guards;
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::{keys_end, mark, remove};
-use crate::store::stamp::Stamp;
+use crate::store::sqlite::scene::{Nudge, Scene, Work};
+use crate::store::sqlite::values::trouble;
+use crate::store::sqlite::{acts, remove};
 
 /// How many pieces of work wait at most; more callers wait for a place.
 const QUEUE: usize = 256;
@@ -31,64 +31,6 @@ const TOGETHER: usize = 32;
 
 /// How long readers are waited for when the log is emptied at the end.
 const AT_THE_END: Duration = Duration::from_secs(2);
-
-/// What a piece of work sees inside the transaction.
-pub struct Scene<'a> {
-    /// The writing connection, inside a transaction.
-    pub connection: &'a Connection,
-    /// The keys.
-    pub keyring: &'a Keyring,
-    guards: &'a mut Guards,
-    stamps: &'a mut HashMap<StampKey, i64>,
-    destroys: &'a mut bool,
-    /// Why what this piece of work deletes is deleted: a class for the ledger.
-    pub why: &'static str,
-}
-
-impl Scene<'_> {
-    /// The number of a stamp's combination.
-    pub fn stamp(&mut self, stamp: &Stamp) -> Stored<i64> {
-        let key = stamp_key(stamp);
-        if let Some(row) = self.stamps.get(&key) {
-            return Ok(*row);
-        }
-        let values = params![key.0, key.1, key.2, key.3, key.4, key.5, key.6, key.7, key.8];
-        self.run(sql!("stamp_add"), values)?;
-        let mut find = self.connection.prepare_cached(sql!("stamp_find")).map_err(trouble)?;
-        let row = find.query_row(values, |r| r.get(0)).map_err(trouble)?;
-        // Bounded: persons make combinations without end.
-        if self.stamps.len() > 10_000 {
-            self.stamps.clear();
-        }
-        self.stamps.insert(key, row);
-        Ok(row)
-    }
-
-    /// Whether nothing was written under a key since it was looked at.
-    pub fn stands(&mut self, key: &Tag, seen: u64) -> Stored<bool> {
-        self.guards.stands(self.connection, key, seen)
-    }
-
-    /// What rests on these keys is decided again.
-    pub fn bump<'k>(&mut self, keys: impl IntoIterator<Item = &'k Tag>) -> Stored<()> {
-        keys.into_iter().try_for_each(|key| self.guards.bump(self.connection, key))
-    }
-
-    /// Runs one statement; returns how many rows it changed.
-    pub fn run(&self, sql: &str, values: impl rusqlite::Params) -> Stored<usize> {
-        self.connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(trouble)
-    }
-
-    /// Says that keys are to be destroyed, and deletions to be written in the ledger, once this is committed.
-    pub fn destroys_keys(&mut self) {
-        *self.destroys = true;
-    }
-}
-
-trait Work: Send {
-    fn act(&mut self, scene: &mut Scene<'_>) -> Stored<()>;
-    fn answer(self: Box<Self>, ended: Stored<()>);
-}
 
 struct Piece<T, F> {
     act: Option<F>,
@@ -126,30 +68,6 @@ pub struct Writer {
 struct Ended {
     how: oneshot::Receiver<Stored<()>>,
     thread: JoinHandle<()>,
-}
-
-/// Wakes the writing thread, so that it looks what there is to clear away; holds nobody up and does not keep the thread alive.
-#[derive(Debug)]
-pub struct Nudge(mpsc::WeakSender<Box<dyn Work>>);
-
-impl Nudge {
-    /// Wakes it; where it is busy it looks by itself.
-    pub fn now(&self) {
-        if let Some(queue) = self.0.upgrade() {
-            let _ = queue.try_send(Box::new(Nothing));
-        }
-    }
-}
-
-/// Work that is none.
-struct Nothing;
-
-impl Work for Nothing {
-    fn act(&mut self, _: &mut Scene<'_>) -> Stored<()> {
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, _: Stored<()>) {}
 }
 
 /// What the thread is started with.
@@ -301,11 +219,11 @@ fn write(
         // Before any row of this transaction can need a key that was made for it, the database knows of it.
         let keys = keyring.end().filter(|end| whole.is_ok() && end.mark.n > keys_told);
         if let Some(end) = &keys {
-            whole = keys_end::tell(connection, end);
+            whole = acts::tell(connection, end);
         }
         // Work that changed nothing leaves the log as it is.
         if whole.is_ok() && connection.total_changes() != before {
-            match mark::advance(connection) {
+            match acts::advance(connection) {
                 Ok(mark) => marked = Some(mark),
                 Err(error) => whole = Err(error),
             }
@@ -348,16 +266,6 @@ fn write(
 fn emptied(connection: &Connection) -> Stored<()> {
     connection.busy_timeout(AT_THE_END).map_err(trouble)?;
     emptied_log(connection)
-}
-
-/// Copies the log of a connection's file into it and empties it, or says who is in the way.
-pub fn emptied_log(connection: &Connection) -> Stored<()> {
-    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0)).map_err(trouble)?;
-    match busy {
-        0 => Ok(()),
-        1.. => Err(StoreError::Later("another process still reads it".into())),
-        i64::MIN..0 => Err(StoreError::Later("SQLite cannot tell how long it is".into())),
-    }
 }
 
 /// A failure of the whole transaction is nobody's entry's fault.

@@ -16,7 +16,7 @@ use drehscheibe::plan::PlanSet;
 use drehscheibe::register::tafeln::Tafeln;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::sqlite;
-use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::sqlite::parts::SqliteStore;
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::port::{Destinations, Intake};
 use jiff::Timestamp;

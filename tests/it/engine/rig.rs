@@ -25,7 +25,7 @@ use drehscheibe::store::figures::Figures;
 use drehscheibe::store::listed::{Listed, ListedSend};
 use drehscheibe::store::orders::{Command, CommandState};
 use drehscheibe::store::sqlite;
-use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::sqlite::parts::SqliteStore;
 use drehscheibe::store::stamp::Scope;
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::port::Intake;

@@ -13,7 +13,7 @@ use drehscheibe::engine::ports::Ports;
 use drehscheibe::engine::start::{Engine, Start};
 use drehscheibe::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage};
 use drehscheibe::store::sqlite;
-use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::sqlite::parts::SqliteStore;
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::port::Standings;
 use uuid::Uuid;

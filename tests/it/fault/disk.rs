@@ -11,7 +11,7 @@ use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::sqlite::open::Settings;
-use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::sqlite::parts::SqliteStore;
 
 use crate::fault::lab::{Lab, Wanted, client, post, tail, wait_ready};
 use crate::fault::said;

@@ -10,7 +10,7 @@ use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::postgres::store::PostgresStore;
 use drehscheibe::store::sqlite::open::Settings;
-use drehscheibe::store::sqlite::store::SqliteStore;
+use drehscheibe::store::sqlite::parts::SqliteStore;
 
 use crate::fault::courier::Courier;
 use crate::fault::proxy::Proxy;
