@@ -27,7 +27,7 @@ use crate::store::error::StoreError;
 use crate::store::lies::Lies;
 use crate::store::manifest::Manifest;
 use crate::store::migrated::{Migrated, Version};
-use crate::store::postgres::open::encode;
+use crate::store::postgres::settings::encode;
 use crate::store::private;
 use crate::store::recovery::{Recovering, Restored};
 use crate::store::restore::PutBack;

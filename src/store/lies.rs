@@ -12,7 +12,7 @@ use crate::store::error::StoreError;
 pub enum Lies {
     /// In a folder.
     Folder(PathBuf),
-    /// At an address with parameters of ours, see `postgres::open`.
+    /// At an address with parameters of ours, see `postgres::settings`.
     Address(SecretString),
 }
 

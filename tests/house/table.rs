@@ -152,7 +152,3 @@ pub const FEATURES: &[(&str, &str, &str)] = &[
 pub const WALL: usize = 600;
 /// The median file of `src` is shorter.
 pub const MEDIAN: usize = 300;
-
-/// Rooms in which files still lead back to themselves: what is to be done yet. A room that has none any more goes from here, and none is
-/// added.
-pub const CIRCLED: &[&str] = &["store"];

@@ -8,9 +8,9 @@ use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::error::StoreError;
 use drehscheibe::store::lies::Lies;
-use drehscheibe::store::postgres::open::encode;
+use drehscheibe::store::postgres::parts::PostgresStore;
 use drehscheibe::store::postgres::recovery;
-use drehscheibe::store::postgres::store::PostgresStore;
+use drehscheibe::store::postgres::settings::encode;
 use drehscheibe::store::recovery::Restored;
 use secrecy::SecretBox;
 

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use crate::cli::bench_floor::servers::Servers;
 use crate::cli::exit::CliError;
-use crate::store::postgres::open::PLANNED;
+use crate::store::postgres::settings::PLANNED;
 
 /// What the server did not do.
 pub fn failed(what: &str) -> impl Fn(tokio_postgres::Error) -> CliError + '_ {

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use crate::effects::Outgoing;
 use crate::store::error::StoreError;
+use crate::store::postgres::ask::{Tx, one, run};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::blob::{self, Columns};
 use crate::store::postgres::lanes::{self, Wish};
-use crate::store::postgres::pool::{Tx, one, run, transact};
-use crate::store::postgres::settle::out_rows;
+use crate::store::postgres::outbox::out_rows;
+use crate::store::postgres::pool::transact;
 use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::content::{Fresh, Owner};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};

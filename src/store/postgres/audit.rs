@@ -7,8 +7,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::seal::key::random;
+use crate::store::postgres::ask::{one, run};
 use crate::store::postgres::base::Numbers;
-use crate::store::postgres::pool::{one, run, together};
+use crate::store::postgres::pool::together;
 use crate::store::postgres::values::{get, race, sql};
 use crate::store::sealing::content::to_json;
 use crate::store::sealing::house::{hash, link};

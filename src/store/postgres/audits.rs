@@ -16,10 +16,11 @@ use crate::store::audit::{
 };
 use crate::store::desk::View;
 use crate::store::error::StoreError;
+use crate::store::postgres::ask::rows;
 use crate::store::postgres::base::{Base, stamps};
 use crate::store::postgres::house;
-use crate::store::postgres::pool::{rows, transact};
-use crate::store::postgres::store::PostgresStore;
+use crate::store::postgres::parts::PostgresStore;
+use crate::store::postgres::pool::transact;
 use crate::store::postgres::values::{get, month, sql};
 use crate::store::sealing::house::{self as words, AbrufRow};
 use crate::store::sealing::keys::MandantKey;

@@ -10,13 +10,16 @@ use jiff::Timestamp;
 
 use crate::envelope::Stage;
 use crate::store::error::StoreError;
-use crate::store::postgres::claims::Holders;
+use crate::store::postgres::ask::{one, rows, run};
 use crate::store::postgres::keyring::Keyring;
-use crate::store::postgres::pool::{Db, one, rows, run};
+use crate::store::postgres::pool::Db;
 use crate::store::postgres::values::{get, month, sql};
 use crate::store::sealing::claim_file::Folder;
 use crate::store::sealing::values::{StampKey, Stored, later, limit, micros, stage_of, stamp_key, time};
 use crate::store::stamp::Stamp;
+
+/// How many handles of each finished claim are in this process's memory.
+pub type Holders = Mutex<HashMap<String, usize>>;
 
 /// The base of an opened store.
 pub struct Base {

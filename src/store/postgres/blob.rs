@@ -7,7 +7,7 @@ use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
 use crate::store::error::StoreError;
-use crate::store::postgres::pool::{rows, run};
+use crate::store::postgres::ask::{rows, run};
 use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::content::{Closed, Fresh};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};

@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::store::postgres::ask::{one, rows, run};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::lanes;
-use crate::store::postgres::pool::{one, rows, run, transact};
+use crate::store::postgres::pool::transact;
 use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::values::Stored;
 

@@ -1,7 +1,7 @@
 //! Claims on a folder that all processes share: a finished file is held by a row of its process until a message names it, so
 //! that no other process collects it, and what rows need of them. Never removes what a row names or a living process holds.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
@@ -14,8 +14,8 @@ use crate::envelope::{Claim, Hold};
 use crate::seal::key::{Key, Place, random};
 use crate::store::claims::SpoolWrite;
 use crate::store::error::StoreError;
+use crate::store::postgres::ask::{Tx, one, rows, run};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::pool::{Tx, one, rows, run};
 use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::sealing::claim_file::{Begun as Open, Ended, broken};
 use crate::store::sealing::claim_names::Lies;
@@ -28,9 +28,6 @@ const SPARED: i64 = 2;
 
 /// Names of the files that this process is writing.
 pub type Begun = Arc<Mutex<HashSet<String>>>;
-
-/// How many handles of each finished claim are in this process's memory.
-pub type Holders = Mutex<HashMap<String, usize>>;
 
 /// One handle's share in a finished claim.
 struct Share {

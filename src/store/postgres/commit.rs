@@ -13,11 +13,13 @@ use crate::store::decide::{self, Known, ORPHAN, Own};
 use crate::store::entry::Committed;
 use crate::store::error::StoreError;
 use crate::store::lane::{Lane, Take};
+use crate::store::postgres::ask::{Tx, rows, run};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::pool::{Tx, rows, run, together, transact};
+use crate::store::postgres::pool::{together, transact};
 use crate::store::postgres::take_back;
-use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::write::{self, Winner};
+use crate::store::postgres::values::{get, sql, tag};
+use crate::store::postgres::winner::{Old, Winner};
+use crate::store::postgres::write;
 use crate::store::sealing::prepare::{MirrorWork, Work};
 use crate::store::sealing::shown::First;
 use crate::store::sealing::taking::Taking;
@@ -50,19 +52,6 @@ pub struct Found {
     content: Vec<u8>,
     may_resume: bool,
     first: First,
-}
-
-/// A record of the mirror that is there.
-#[derive(Clone, Debug)]
-pub struct Old {
-    /// Its number, also of its content.
-    pub nr: i64,
-    /// Its child's key.
-    pub subject: i64,
-    /// Its search keys.
-    pub keys: Vec<Tag>,
-    /// The partner that delivered it.
-    pub partner: String,
 }
 
 /// What is there of what a batch touches.
@@ -242,13 +231,6 @@ async fn find(tx: &Tx<'_>, ids: &[Uuid]) -> Stored<HashMap<Uuid, Found>> {
             Ok((id, Found { nr, content: get(r, 5)?, may_resume: get(r, 6)?, first }))
         })
         .collect()
-}
-
-/// A key as it stands in a row.
-pub fn tag(octets: &[u8]) -> Stored<Tag> {
-    octets
-        .try_into()
-        .map_err(|_| StoreError::Corrupt("a row of the database has a shape that no program wrote".into()))
 }
 
 /// Decides a wave: repeats, conflicts and stale ones are done with, the others come back.

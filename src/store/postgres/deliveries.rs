@@ -9,10 +9,9 @@ use uuid::Uuid;
 
 use crate::register::uhr::Lead;
 use crate::seal::index::Tag;
-use crate::store::postgres::commit::{Old, tag};
-use crate::store::postgres::pool::{Tx, one, rows, run};
-use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::write::Winner;
+use crate::store::postgres::ask::{Tx, one, rows, run};
+use crate::store::postgres::values::{get, sql, tag};
+use crate::store::postgres::winner::{Old, Winner};
 use crate::store::sealing::prepare::{MirrorWork, Work};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 

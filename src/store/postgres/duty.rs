@@ -1,14 +1,12 @@
 //! Duties as leased rows: taken, renewed, given back, and acted under. A take-over waits for what is being done under the fence
 //! before it, so that no act ever lands behind it. Never reads a clock.
 
-use jiff::Timestamp;
-
-use crate::envelope::Envelope;
 use crate::store::duty::{Ask, Duty, Holding, LONGEST, Taken};
+use crate::store::postgres::ask::{Tx, one, rows, run};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::pool::{Tx, one, rows, run, transact};
+use crate::store::postgres::house;
+use crate::store::postgres::pool::transact;
 use crate::store::postgres::values::{get, race, sql};
-use crate::store::postgres::{house, waiting};
 use crate::store::sealing::values::{Stored, later, micros, time};
 
 /// Takes or renews.
@@ -77,19 +75,6 @@ pub async fn list(base: &Base) -> Stored<Vec<Holding>> {
 /// duty asks this first.
 pub async fn holds(on: &impl deadpool_postgres::GenericClient, duty: &Duty) -> Stored<bool> {
     Ok(one(on, sql!("duty_act"), &[&duty.name, &duty.fence]).await?.is_some())
-}
-
-/// Due timers; `None` when the fence is stale.
-pub async fn due_timers(
-    base: &Base,
-    duty: &Duty,
-    now: Timestamp,
-    most: usize,
-) -> Stored<Option<Vec<Envelope>>> {
-    let due = waiting::due_timers(base, now, most).await?;
-    // Looked at afterwards: whoever took the duty meanwhile hands them out now.
-    let client = base.db.get().await?;
-    Ok(holds(&client, duty).await?.then_some(due))
 }
 
 /// Writes or removes a note; `false` when the fence is stale.

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use crate::store::error::StoreError;
 use crate::store::plays::Plays;
+use crate::store::postgres::ask::{Tx, rows};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::blob;
-use crate::store::postgres::pool::{Tx, rows};
-use crate::store::postgres::store::PostgresStore;
+use crate::store::postgres::parts::PostgresStore;
 use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::shown;

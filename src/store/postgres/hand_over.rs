@@ -4,13 +4,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::store::error::StoreError;
+use crate::store::postgres::ask::{Tx, rows, run};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::lanes::{self, Wish};
-use crate::store::postgres::pool::{Tx, rows, run};
-use crate::store::postgres::settle::{OutRow, content, out_rows};
+use crate::store::postgres::outbox::{OutRow, content, out_rows};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::write::Winner;
+use crate::store::postgres::winner::Winner;
 use crate::store::sealing::prepare::{HandOverWork, Work};
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::states::RowState;

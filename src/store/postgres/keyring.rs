@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use crate::seal::key::{Key, Master};
 use crate::store::error::StoreError;
-use crate::store::postgres::ledger::Columns;
-use crate::store::postgres::pool::{Db, one, rows, run};
+use crate::store::postgres::ask::{one, rows, run};
+use crate::store::postgres::deletions::Columns;
+use crate::store::postgres::pool::Db;
 use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::sealing::content::{Closed, Opened, Owner};
 use crate::store::sealing::keys::{HOUSE, Keys, MandantKey, POOL, SubjectKey, subject_place};

@@ -1,48 +1,17 @@
 //! The deletion ledger: what a transaction deletes is listed in it, and once that is committed it is written in the key store,
 //! in the act that destroys the keys. Never lists what could name a person.
 
+use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::store::error::StoreError;
+use crate::store::postgres::ask::{Tx, one, rows, run};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::pool::{Tx, rows, run};
+use crate::store::postgres::deletions::Columns;
 use crate::store::postgres::values::{get, sql, trouble};
-use crate::store::sealing::ledger::{Deleted, Entry};
-use crate::store::sealing::values::Stored;
-
-/// Deletions column by column.
-#[derive(Debug, Default)]
-pub struct Columns {
-    /// Kinds.
-    pub kind: Vec<&'static str>,
-    /// Records.
-    pub record: Vec<Option<Uuid>>,
-    /// Numbers of keys.
-    pub subject: Vec<Option<i64>>,
-    /// Blind keys.
-    pub keys: Vec<Vec<u8>>,
-    /// Of tombstones: when made at the author.
-    pub created: Vec<Option<i64>>,
-    /// Of tombstones: until when.
-    pub until: Vec<Option<i64>>,
-}
-
-impl Columns {
-    /// The columns of these.
-    pub fn of<'a>(all: impl Iterator<Item = &'a Deleted>) -> Columns {
-        let mut columns = Columns::default();
-        for (kind, record, subject, keys, created, until) in all.map(Deleted::columns) {
-            columns.kind.push(kind);
-            columns.record.push(record);
-            columns.subject.push(subject);
-            columns.keys.push(keys);
-            columns.created.push(created);
-            columns.until.push(until);
-        }
-        columns
-    }
-}
+use crate::store::sealing::ledger::{Deleted, Entry, State};
+use crate::store::sealing::values::{Stored, count};
 
 /// Lists deletions in the transaction that makes them.
 pub async fn note(tx: &Tx<'_>, all: &[Deleted]) -> Stored<()> {
@@ -97,4 +66,47 @@ pub async fn last(base: &Base) -> Stored<(i64, i64)> {
     let found = rows(&keys, sql!("ledger_last"), &[]).await?;
     let found = found.first().ok_or_else(none)?;
     Ok((get(found, 0)?, get::<Option<i64>>(found, 1)?.ok_or_else(none)?))
+}
+
+/// What the database knows of its key store, by the statement that reads it.
+pub async fn state(on: &impl GenericClient, sql: &str) -> Stored<State> {
+    let lost = || StoreError::Corrupt("the store has lost its epoch".into());
+    let r = one(on, sql, &[]).await?.ok_or_else(lost)?;
+    let (from, until, commits): (Option<i64>, Option<i64>, Option<i64>) =
+        (get(&r, 5)?, get(&r, 6)?, get(&r, 7)?);
+    Ok(State {
+        epoch: get(&r, 0)?,
+        ledger: get(&r, 1)?,
+        since: get(&r, 2)?,
+        copied: get(&r, 3)?,
+        applied: get(&r, 4)?,
+        lost: from.map(|from| (from, until.unwrap_or(from), commits.unwrap_or(0))),
+    })
+}
+
+/// The same, held until the end of the transaction.
+pub async fn locked(tx: &Tx<'_>) -> Stored<State> {
+    state(tx, sql!("recovery_lock")).await
+}
+
+/// Keys that something needs and that are not there.
+pub async fn lost_keys(base: &Base) -> Stored<Vec<i64>> {
+    let numbers = |found: Vec<tokio_postgres::Row>| {
+        found.iter().map(|r| get(r, 0)).collect::<Stored<std::collections::BTreeSet<i64>>>()
+    };
+    let named = {
+        let client = base.db.get().await?;
+        numbers(rows(&client, sql!("keys_named"), &[]).await?)?
+    };
+    let keys = base.keyring.beside().await?;
+    let there = numbers(rows(&keys, sql!("keys_all"), &[]).await?)?;
+    Ok(named.difference(&there).copied().collect())
+}
+
+/// How many rows to send are in doubt.
+pub async fn doubts(on: &impl GenericClient) -> Stored<u64> {
+    match one(on, sql!("doubt_count"), &[]).await? {
+        Some(r) => get(&r, 0).map(count),
+        None => Ok(0),
+    }
 }

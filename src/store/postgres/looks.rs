@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use crate::envelope::Lying;
 use crate::store::error::StoreError;
 use crate::store::looks::{Look, Looks};
-use crate::store::postgres::pool::{Tx, rows, run, transact};
-use crate::store::postgres::store::PostgresStore;
+use crate::store::postgres::ask::{Tx, rows, run};
+use crate::store::postgres::parts::PostgresStore;
+use crate::store::postgres::pool::transact;
 use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::values::{Stored, lies, micros, time};
 

@@ -12,12 +12,13 @@ use crate::store::decide::{self, ClosedLate, HandOut, Holder, Leased};
 use crate::store::error::StoreError;
 use crate::store::lane::{Outcome, Settle};
 use crate::store::mailbox::{Ask, Ended, Handed, Item, Lain, Mailboxes, Overdue, Reader, Ticket};
+use crate::store::postgres::ask::{Tx, one, rows, run};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
-use crate::store::postgres::pool::{Tx, one, rows, run, transact};
-use crate::store::postgres::store::PostgresStore;
+use crate::store::postgres::parts::PostgresStore;
+use crate::store::postgres::pool::transact;
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, house, lanes, settle};
+use crate::store::postgres::{blob, house, lanes, outbox, settle};
 use crate::store::sealing::content::{Closed, Owner};
 use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, TAKEN_AFTER_ALL, does_not_open, reader};
 use crate::store::sealing::heads::{SendHead, SendNote};
@@ -132,7 +133,7 @@ async fn hold_back(
     lanes::end(tx, &over, at).await?;
     let (lane, delivers, outcome) = (found.lane, None, outcome.clone());
     let one = Settle { lane, fence, row, outcome, answers: Vec::new(), delivers, release: true, now };
-    let settled = settle::in_rounds(base, tx, &[one], &mut settle::Laid::new(), month).await? == [true];
+    let settled = settle::in_rounds(base, tx, &[one], &mut outbox::Laid::new(), month).await? == [true];
     Ok(settled.then(|| (found.destination, u32::try_from(found.attempts).unwrap_or(u32::MAX))))
 }
 
@@ -181,7 +182,7 @@ async fn end(
         if !decide::handed_out(found.until.is_some(), found.doubted) {
             return Ok(Ended::Stale);
         }
-        let head = settle::head(base, tx, (ticket.row, found.nr)).await?;
+        let head = outbox::head(base, tx, (ticket.row, found.nr)).await?;
         let delivers = head.as_ref().and_then(SendHead::delivers);
         let outcome = match refused {
             true => due::refused(outcome.clone(), &found.destination, head, found.doubted),
@@ -190,7 +191,7 @@ async fn end(
         let told = outcome.clone();
         let (lane, fence, row) = (ticket.lane, ticket.fence, ticket.row);
         let one = Settle { lane, fence, row, outcome, answers: Vec::new(), delivers, release: true, now };
-        if settle::in_rounds(base, tx, &[one], &mut settle::Laid::new(), month).await? == [true] {
+        if settle::in_rounds(base, tx, &[one], &mut outbox::Laid::new(), month).await? == [true] {
             let attempts = u32::try_from(found.attempts).unwrap_or(u32::MAX);
             return Ok(Ended::Done { destination: found.destination, attempts, outcome: told });
         }
@@ -232,7 +233,7 @@ async fn elsewhere(
         return Ok(Ended::Unknown);
     };
     let nr: i64 = get(&r, 0)?;
-    let Some(opened) = settle::content(base, tx, (id, nr)).await? else { return Ok(Ended::Unknown) };
+    let Some(opened) = outbox::content(base, tx, (id, nr)).await? else { return Ok(Ended::Unknown) };
     let mut note = opened.note::<SendNote>()?;
     let again = match (outcome, note.left_late(who)) {
         _ if refused => note.left_refused(who),
@@ -256,8 +257,8 @@ async fn after_all(
     let id = ticket.row;
     let stopped = settle::as_closed(base, tx, (id, due::closed_late(ticket)), now, month).await?;
     // Held from here on, so that two who close it note it once.
-    settle::out_rows(tx, &[id]).await?;
-    let Some(opened) = settle::content(base, tx, (id, nr)).await? else { return Ok(Ended::Unknown) };
+    outbox::out_rows(tx, &[id]).await?;
+    let Some(opened) = outbox::content(base, tx, (id, nr)).await? else { return Ok(Ended::Unknown) };
     let Some((destination, note)) = due::taken_after_all(&opened, who, now)? else { return Ok(Ended::Again) };
     run(tx, sql!("sealed_note"), &[&vec![nr], &vec![&note[..]]]).await?;
     audit_taken(tx, id, (&destination, stopped), (now, month)).await?;
@@ -270,7 +271,7 @@ async fn audit_taken(
     (destination, stopped): (&str, bool),
     (now, month): (Timestamp, i64),
 ) -> Stored<()> {
-    let Some(row) = settle::out_rows(tx, &[id]).await?.remove(&id) else { return Ok(()) };
+    let Some(row) = outbox::out_rows(tx, &[id]).await?.remove(&id) else { return Ok(()) };
     let mut trail = Trail::default();
     let detail = due::taken_detail(destination, stopped);
     trail.push(now, (row.stamp, &row.traceparent), Some(id), TAKEN_AFTER_ALL, &detail)?;

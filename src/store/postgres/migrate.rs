@@ -10,7 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::error::StoreError;
 use crate::store::migrated::{Migrated, Version};
-use crate::store::postgres::open::Settings;
+use crate::store::postgres::settings::{HOUSE, KEYS, Settings};
 use crate::store::postgres::values::{not_connected, trouble};
 use crate::store::sealing::values::Stored;
 use crate::store::trouble::Trouble;
@@ -23,10 +23,6 @@ mod keys {
     refinery::embed_migrations!("src/store/postgres/migrations_keys");
 }
 
-/// Schema of the house.
-pub(crate) const HOUSE: &str = "drehscheibe";
-/// Schema of child and Vorgang keys.
-pub(crate) const KEYS: &str = "schluessel";
 /// How long one process waits for another one that migrates.
 const TURN: Duration = Duration::from_secs(120);
 

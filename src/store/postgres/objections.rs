@@ -9,10 +9,9 @@ use uuid::Uuid;
 
 use crate::register::objection::{MOST, Objection, Released, Sought};
 use crate::seal::index::Tag;
-use crate::store::postgres::commit::tag;
-use crate::store::postgres::pool::{Tx, rows, run};
-use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::write::Winner;
+use crate::store::postgres::ask::{Tx, rows, run};
+use crate::store::postgres::values::{get, sql, tag};
+use crate::store::postgres::winner::Winner;
 use crate::store::sealing::prepare::{Closing, ObjectionWork, OpenWork};
 use crate::store::sealing::shown;
 use crate::store::sealing::values::{Stored, limit, micros};

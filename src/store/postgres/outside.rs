@@ -9,8 +9,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use crate::store::error::StoreError;
-use crate::store::postgres::migrate::{HOUSE, KEYS as KEYS_SCHEMA};
-use crate::store::postgres::open::Settings;
+use crate::store::postgres::settings::{HOUSE, KEYS as KEYS_SCHEMA, Settings};
 use crate::store::sealing::values::Stored;
 
 /// The file of a copied database.

@@ -2,50 +2,25 @@
 //! Never waits without end and never keeps a connection that has failed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use deadpool_postgres::{
     GenericClient, Hook, HookError, Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime,
 };
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{IsolationLevel, Row};
+use tokio_postgres::IsolationLevel;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::error::StoreError;
+use crate::store::postgres::ask::{SUSPECTED, Tx, in_time, one};
 use crate::store::postgres::values::{is_race, not_connected, sql, trouble};
 use crate::store::postgres::witness::{Turn, Witness};
 use crate::store::sealing::values::{Stored, narrow};
 use crate::store::stamp::Scope;
 use crate::store::trouble::Trouble;
 
-/// A transaction.
-pub type Tx<'a> = deadpool_postgres::Transaction<'a>;
-/// Values of a statement.
-pub type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
-
 /// How long a caller waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long the server may take to answer: longer than a statement may run there, so who waits longer waits for nobody.
-const ANSWER: Duration = Duration::from_secs(70);
-/// How many connections are asked for a sign of life after one was mute: each of a pool several times over.
-const SUSPECTS: u32 = 100;
-
-/// So many connections are still asked for a sign of life before they are used.
-static SUSPECTED: AtomicU32 = AtomicU32::new(0);
-
-/// An answer of the server, or a plain failure when none comes on a connection that stands: a server that hangs, or something
-/// in between that has forgotten the connection.
-pub async fn in_time<T>(asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Stored<T> {
-    match tokio::time::timeout(ANSWER, asked).await {
-        Ok(answered) => answered.map_err(trouble),
-        Err(_) => {
-            SUSPECTED.store(SUSPECTS, Ordering::Relaxed);
-            Err(StoreError::Later("PostgreSQL does not answer on a connection that stands".into()))
-        }
-    }
-}
 
 /// Ends a connection that gives no sign of life, if one was mute a short while ago.
 fn sign_of_life() -> Hook {
@@ -205,24 +180,6 @@ impl Quiet<'_> {
     }
 }
 
-/// Rows of a statement.
-pub async fn rows(on: &impl GenericClient, sql: &str, values: Values<'_>) -> Stored<Vec<Row>> {
-    let statement = in_time(on.prepare_cached(sql)).await?;
-    in_time(on.query(&statement, values)).await
-}
-
-/// The row of a statement that has one at most.
-pub async fn one(on: &impl GenericClient, sql: &str, values: Values<'_>) -> Stored<Option<Row>> {
-    let statement = in_time(on.prepare_cached(sql)).await?;
-    in_time(on.query_opt(&statement, values)).await
-}
-
-/// Runs a statement; returns how many rows it changed.
-pub async fn run(on: &impl GenericClient, sql: &str, values: Values<'_>) -> Stored<u64> {
-    let statement = in_time(on.prepare_cached(sql)).await?;
-    in_time(on.execute(&statement, values)).await
-}
-
 /// Begins a reading transaction of one snapshot that sees what decisions rest on, across Mandanten: for the steps' lookup.
 pub async fn abruf(client: &mut Object) -> Stored<Tx<'_>> {
     let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
@@ -268,7 +225,7 @@ macro_rules! transact {
         loop {
             let done: Stored<_> = async {
                 let mut client = $db.get().await?;
-                let $tx = $crate::store::postgres::pool::in_time(client.transaction()).await?;
+                let $tx = $crate::store::postgres::ask::in_time(client.transaction()).await?;
                 let turn = $db.turn();
                 // The mark goes out with the first statement and is waited for with the last.
                 let (marked, made) = tokio::join!(biased;
@@ -279,7 +236,7 @@ macro_rules! transact {
                     (Ok(()), Ok(made)) => made,
                     (marked, made) => Err($crate::store::postgres::values::first_cause([marked.err(), made.err()]))?,
                 };
-                $crate::store::postgres::pool::in_time($tx.commit()).await?;
+                $crate::store::postgres::ask::in_time($tx.commit()).await?;
                 if let Some(turn) = turn {
                     turn.confirmed();
                 }

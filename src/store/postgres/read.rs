@@ -6,20 +6,19 @@ use std::sync::Arc;
 
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord, Vorgang};
+use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord};
 use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
 use crate::register::objection::Sought;
 use crate::register::record::Kind;
 use crate::seal::index::Tag;
 use crate::store::entry::Key as OnceKey;
+use crate::store::postgres::ask::{Tx, rows};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::commit::tag;
-use crate::store::postgres::pool::{Tx, abruf, rows, together};
-use crate::store::postgres::values::{get, sql, trouble};
+use crate::store::postgres::pool::{abruf, together};
+use crate::store::postgres::values::{get, sql, tag, trouble};
 use crate::store::postgres::{blob, deliveries, looks, objections, register, take_back};
 use crate::store::sealing::content::{Owner, from_json};
 use crate::store::sealing::orte::Orte;
@@ -51,7 +50,8 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
     let (versions, records, vorgaenge, stones, bestaende, left, objections, blocks, backlog) = together!(
         versions = versions(&tx, tags.iter().map(|tag| &tag[..]).collect()),
         records = records(base, &tx, sql!("mirror_by_key"), of(|q| matches!(q, Question::Mirror(_)))),
-        vorgaenge = vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_) | Question::Offen(_)))),
+        vorgaenge =
+            register::vorgaenge_by(base, &tx, of(|q| matches!(q, Question::Vorgang(_) | Question::Offen(_)))),
         stones = tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))),
         bestaende = bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))),
         left = left(&tx, questions),
@@ -64,7 +64,7 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
     )?;
     let issued = deliveries::issued(&tx, of(|q| matches!(q, Question::Ausgestellt(_)))).await?;
     // The Vorgänge that traces lead to.
-    let cases = self::vorgaenge(base, &tx, issued.iter().map(|(_, case)| &case[..]).collect()).await?;
+    let cases = register::vorgaenge_by(base, &tx, issued.iter().map(|(_, case)| &case[..]).collect()).await?;
     let mut unsent = unsent(&tx, questions, &tags).await?.into_iter();
     let mut answers = Vec::with_capacity(questions.len());
     for (question, tag) in questions.iter().zip(&tags) {
@@ -147,15 +147,11 @@ async fn orte(base: &Base, tx: &Tx<'_>, partner: &str) -> Stored<Option<Vec<(Kin
 }
 
 async fn versions(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, i64>> {
-    asked(tx, sql!("guard_get"), &keys).await?.iter().map(|r| Ok((tag(get(r, 0)?)?, get(r, 1)?))).collect()
-}
-
-async fn asked(on: &impl GenericClient, sql: &str, keys: &[&[u8]]) -> Stored<Vec<tokio_postgres::Row>> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let values: &[&(dyn ToSql + Sync)] = &[&keys];
-    rows(on, sql, values).await
+    register::asked(tx, sql!("guard_get"), &keys)
+        .await?
+        .iter()
+        .map(|r| Ok((tag(get(r, 0)?)?, get(r, 1)?)))
+        .collect()
 }
 
 /// Most keys in one statement: what one carries is kept by the library for its connection.
@@ -185,7 +181,7 @@ async fn records(
     // Several keys lead to one record: it is opened once.
     let mut places: HashMap<Uuid, usize> = HashMap::new();
     let mut under: Vec<(Tag, usize)> = Vec::new();
-    for r in asked(tx, statement, &keys).await? {
+    for r in register::asked(tx, statement, &keys).await? {
         let (key, id): (Tag, Uuid) = (tag(get(&r, 0)?)?, get(&r, 1)?);
         let place = *places.entry(id).or_insert(facts.len());
         under.push((key, place));
@@ -209,25 +205,8 @@ async fn records(
     Ok(records)
 }
 
-/// The Vorgänge under these keys.
-pub async fn vorgaenge(
-    base: &Base,
-    on: &impl GenericClient,
-    keys: Vec<&[u8]>,
-) -> Stored<HashMap<Tag, Vorgang>> {
-    let (mut facts, mut closed) = (Vec::new(), Vec::new());
-    for r in asked(on, sql!("vorgang_get"), &keys).await? {
-        let key = tag(get(&r, 0)?)?;
-        facts.push((key, (get(&r, 1)?, get(&r, 2)?, get(&r, 3)?, get(&r, 4)?)));
-        closed.push((Owner::of_key("vorgang", &key), blob::closed(&r, 6)?));
-    }
-    let opened = base.keyring.open_all(on, closed).await?;
-    let found = facts.into_iter().zip(opened);
-    found.map(|((key, row), opened)| Ok((key, shown::vorgang(row, opened?)?))).collect()
-}
-
 async fn tombstones(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Timestamp>> {
-    let found = asked(tx, sql!("tombstone_get"), &keys).await?;
+    let found = register::asked(tx, sql!("tombstone_get"), &keys).await?;
     found.iter().map(|r| Ok((tag(get(r, 0)?)?, time(get(r, 1)?)))).collect()
 }
 
@@ -247,7 +226,7 @@ async fn left(tx: &Tx<'_>, questions: &[Question]) -> Stored<HashSet<String>> {
 
 async fn bestaende(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Bestand>> {
     let (mut tags, mut closed) = (Vec::new(), Vec::new());
-    for r in asked(tx, sql!("bestand_get"), &keys).await? {
+    for r in register::asked(tx, sql!("bestand_get"), &keys).await? {
         let key = tag(get(&r, 0)?)?;
         tags.push(key);
         closed.push((Owner::of_key("bestand", &key), blob::closed(&r, 2)?));

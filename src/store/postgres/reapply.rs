@@ -10,12 +10,13 @@ use uuid::Uuid;
 use crate::register::bestand::Bestand;
 use crate::seal::index::Tag;
 use crate::store::error::StoreError;
+use crate::store::postgres::ask::{Tx, rows, run};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
-use crate::store::postgres::commit::{Old, tag};
-use crate::store::postgres::pool::{Tx, rows, run, transact};
-use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, house, lanes, ledger, objections, recovery, remove};
+use crate::store::postgres::pool::transact;
+use crate::store::postgres::values::{get, sql, tag};
+use crate::store::postgres::winner::Old;
+use crate::store::postgres::{blob, house, lanes, ledger, objections, remove};
 use crate::store::recovery::Reapplied;
 use crate::store::sealing::content::{Fresh, Owner, from_json, to_json};
 use crate::store::sealing::ledger::{Deleted, Entry, LUECKE, lost_content};
@@ -29,7 +30,7 @@ pub async fn reapply(base: &Base, now: Timestamp) -> Stored<Reapplied> {
 
 async fn all(base: &Base, tx: &Tx<'_>, (stamp, month): (i64, i64), now: Timestamp) -> Stored<Reapplied> {
     let mut done = Reapplied::default();
-    let state = recovery::locked(tx).await?;
+    let state = ledger::locked(tx).await?;
     if state.since.is_none() || state.applied {
         return Ok(done);
     }
@@ -47,7 +48,7 @@ async fn all(base: &Base, tx: &Tx<'_>, (stamp, month): (i64, i64), now: Timestam
     run(tx, sql!("guard_bump"), &[&bumps]).await?;
     done.entries = entries.len() as u64;
     run(tx, sql!("doubt_all"), &[]).await?;
-    done.doubtful = recovery::doubts(tx).await?;
+    done.doubtful = ledger::doubts(tx).await?;
     run(tx, sql!("ledger_known"), &[&last]).await?;
     run(tx, sql!("recovery_applied"), &[]).await?;
     trail.push(now, (stamp, ""), None, "recovery.applied", &json!(done))?;
@@ -63,7 +64,7 @@ async fn unreadable(
     (stamp, month, now): (i64, i64, Timestamp),
     (trail, bumps, done): (&mut Trail, &mut BTreeSet<Tag>, &mut Reapplied),
 ) -> Stored<()> {
-    let lost = recovery::lost_keys(base).await?;
+    let lost = ledger::lost_keys(base).await?;
     if lost.is_empty() {
         return Ok(());
     }

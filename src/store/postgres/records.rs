@@ -6,12 +6,11 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
+use crate::store::postgres::ask::{Tx, run};
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::blob::Columns;
-use crate::store::postgres::commit::Old;
-use crate::store::postgres::pool::{Tx, run};
 use crate::store::postgres::values::sql;
-use crate::store::postgres::write::{Subjects, Winner, puts, subject};
+use crate::store::postgres::winner::{Old, Subjects, Winner, puts, subject};
 use crate::store::postgres::{ledger, remove};
 use crate::store::sealing::ledger::{Deleted, MITTEILUNG};
 use crate::store::sealing::prepare::MirrorWork;

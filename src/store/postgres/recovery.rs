@@ -17,54 +17,35 @@ use crate::store::error::StoreError;
 use crate::store::lane::{Due, Settle};
 use crate::store::lies::Lies;
 use crate::store::manifest::Manifest;
+use crate::store::postgres::ask::{Tx, one, rows, run};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
-use crate::store::postgres::migrate::HOUSE;
-use crate::store::postgres::open::{self, Settings};
+use crate::store::postgres::ledger::{doubts, locked, lost_keys, state};
 use crate::store::postgres::outside::{DATABASE, KEYS, readable};
-use crate::store::postgres::pool::{Tx, one, rows, run, transact};
-use crate::store::postgres::store::{PostgresStore, apart};
+use crate::store::postgres::parts::{PostgresStore, apart};
+use crate::store::postgres::pool::transact;
+use crate::store::postgres::settings::{HOUSE, Settings};
 use crate::store::postgres::values::{get, sql, trouble};
-use crate::store::postgres::{blob, house, lanes, ledger, reapply, settle};
+use crate::store::postgres::{belongs, blob, house, lanes, ledger, outbox, reapply, settle};
 use crate::store::recovery::{
     Copied, Finding, KEYS_OLDER, LedgerLine, NOT_APPLIED, OLDER, RECOVERS, Reapplied, Recovering, Recovery,
     Restored, ask_from,
 };
 use crate::store::restore::PutBack;
 use crate::store::sealing::content::Owner;
-use crate::store::sealing::ledger::{self as shared, State};
+use crate::store::sealing::ledger::{self as shared};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
-
-async fn read(on: &impl GenericClient, sql: &str) -> Stored<State> {
-    let lost = || StoreError::Corrupt("the store has lost its epoch".into());
-    let r = one(on, sql, &[]).await?.ok_or_else(lost)?;
-    let (from, until, commits): (Option<i64>, Option<i64>, Option<i64>) =
-        (get(&r, 5)?, get(&r, 6)?, get(&r, 7)?);
-    Ok(State {
-        epoch: get(&r, 0)?,
-        ledger: get(&r, 1)?,
-        since: get(&r, 2)?,
-        copied: get(&r, 3)?,
-        applied: get(&r, 4)?,
-        lost: from.map(|from| (from, until.unwrap_or(from), commits.unwrap_or(0))),
-    })
-}
-
-/// The same, held until the end of the transaction.
-pub async fn locked(tx: &Tx<'_>) -> Stored<State> {
-    read(tx, sql!("recovery_lock")).await
-}
 
 /// Refuses a database or a key store that is older than the other; a recovering database may be older than its keys.
 pub async fn check(base: &Base) -> Stored<()> {
     // The keys first: what another process counts on meanwhile makes the database younger, never the keys.
     let (last, epoch) = ledger::last(base).await?;
     let client = base.db.get().await?;
-    let here = read(&client, sql!("recovery_get")).await?;
+    let here = state(&client, sql!("recovery_get")).await?;
     if here.since.is_none() && (epoch > here.epoch || last > here.ledger) {
         // What another process deletes at this moment stands in the ledger a moment before it is known here.
         ledger::write_listed(base).await?;
-        let here = read(&client, sql!("recovery_get")).await?;
+        let here = state(&client, sql!("recovery_get")).await?;
         if epoch > here.epoch || last > here.ledger {
             return Err(StoreError::Refused(OLDER.into()));
         }
@@ -109,30 +90,8 @@ async fn newest_key(base: &Base) -> Stored<Option<i64>> {
     one(&client, sql!("keys_newest"), &[]).await?.map(|r| get(&r, 0)).transpose()
 }
 
-/// Keys that something needs and that are not there.
-pub async fn lost_keys(base: &Base) -> Stored<Vec<i64>> {
-    let numbers = |found: Vec<tokio_postgres::Row>| {
-        found.iter().map(|r| get(r, 0)).collect::<Stored<std::collections::BTreeSet<i64>>>()
-    };
-    let named = {
-        let client = base.db.get().await?;
-        numbers(rows(&client, sql!("keys_named"), &[]).await?)?
-    };
-    let keys = base.keyring.beside().await?;
-    let there = numbers(rows(&keys, sql!("keys_all"), &[]).await?)?;
-    Ok(named.difference(&there).copied().collect())
-}
-
 /// So many numbers are left out after a loss: more than the processes can have drawn since.
 const LEFT_OUT: i64 = 1 << 20;
-
-/// How many rows to send are in doubt.
-pub async fn doubts(on: &impl GenericClient) -> Stored<u64> {
-    match one(on, sql!("doubt_count"), &[]).await? {
-        Some(r) => get(&r, 0).map(count),
-        None => Ok(0),
-    }
-}
 
 /// Counts the epoch on, in the database first: the keys are never ahead but after a restore.
 pub async fn next_epoch(base: &Base) -> Stored<()> {
@@ -170,7 +129,7 @@ pub fn mark(
     let settings = Settings::of_place(place, stage, master, false)?;
     let restored = *restored;
     apart(async move {
-        let (client, keys) = open::current(&settings).await?;
+        let (client, keys) = belongs::current(&settings).await?;
         let running = client.query_one(sql!("lauf_living"), &[]).await.map_err(trouble)?;
         if get::<i64>(&running, 0)? > 0 {
             return Err(StoreError::Refused("a process runs on this store; stop it first".into()));
@@ -227,7 +186,7 @@ pub fn by_owner(
 async fn resolve(
     base: &Base,
     (id, finding): (Uuid, Finding),
-    mut laid: settle::Laid,
+    mut laid: outbox::Laid,
     now: Timestamp,
 ) -> Stored<bool> {
     let month = base.month(now).await?;
@@ -238,20 +197,20 @@ async fn resolve_in(
     base: &Base,
     tx: &Tx<'_>,
     (id, finding): (Uuid, Finding),
-    laid: &mut settle::Laid,
+    laid: &mut outbox::Laid,
     (now, month): (Timestamp, i64),
 ) -> Stored<bool> {
-    if read(tx, sql!("recovery_get")).await?.since.is_none() {
+    if state(tx, sql!("recovery_get")).await?.since.is_none() {
         return Ok(false);
     }
-    let Some(row) = settle::out_rows(tx, &[id]).await?.remove(&id) else { return Ok(false) };
+    let Some(row) = outbox::out_rows(tx, &[id]).await?.remove(&id) else { return Ok(false) };
     if run(tx, sql!("doubt_clear"), &[&row.nr]).await? == 0 {
         return Ok(false);
     }
     let Some(outcome) = shared::outcome(finding) else { return Ok(true) };
     // Dispatch is closed: the lane is nobody's, and its fence is the one that stands.
     let Some(fence) = lanes::lock(tx, &[row.lane]).await?.remove(&row.lane) else { return Ok(false) };
-    let (answers, delivers) = (Vec::new(), settle::delivers(base, tx, (id, row.nr)).await?);
+    let (answers, delivers) = (Vec::new(), outbox::delivers(base, tx, (id, row.nr)).await?);
     let one = Settle { lane: row.lane, fence, row: id, outcome, answers, delivers, release: true, now };
     Ok(settle::in_rounds(base, tx, &[one], laid, month).await? == [true])
 }
@@ -284,7 +243,7 @@ async fn open_dispatch(base: &Base, person: &str, reason: &str, now: Timestamp) 
 impl Recovery for PostgresStore {
     async fn recovery(&self) -> Stored<Option<Recovering>> {
         let client = self.base.db.get().await?;
-        let here = read(&client, sql!("recovery_get")).await?;
+        let here = state(&client, sql!("recovery_get")).await?;
         let Some(since) = here.since else { return Ok(None) };
         let (copied, applied) = (here.copied.map(time), here.applied);
         let doubtful = doubts(&client).await?;
@@ -350,7 +309,7 @@ impl Recovery for PostgresStore {
         let tx = builder.start().await.map_err(trouble)?;
         // The dump takes as long as it takes, and this transaction is its moment.
         tx.batch_execute("SET LOCAL idle_in_transaction_session_timeout = 0").await.map_err(trouble)?;
-        let here = read(&tx, sql!("recovery_get")).await?;
+        let here = state(&tx, sql!("recovery_get")).await?;
         if here.since.is_some() {
             return Err(StoreError::Refused(RECOVERS.into()));
         }

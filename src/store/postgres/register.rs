@@ -1,17 +1,21 @@
 //! The readings that persons order: Vorgänge with their restricted records, Registersätze page by page.
 //! Every reading is written to the Abrufprotokoll in the same transaction, and the scope holds twice.
 
+use std::collections::HashMap;
+
+use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::effects::{Stored as StoredRecord, Vorgang};
+use crate::seal::index::Tag;
 use crate::store::contract::PAGE;
 use crate::store::desk::View;
+use crate::store::postgres::ask::{Tx, rows};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::commit::tag;
-use crate::store::postgres::pool::{Tx, narrow_to, rows, transact};
-use crate::store::postgres::values::{get, sql, trouble};
+use crate::store::postgres::pool::{narrow_to, transact};
+use crate::store::postgres::values::{get, sql, tag, trouble};
 use crate::store::postgres::{blob, house};
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::shown::{self, lost_record};
@@ -86,4 +90,29 @@ pub async fn opened(base: &Base, tx: &Tx<'_>, page: &[Row]) -> Stored<Vec<Stored
         });
     }
     Ok(records)
+}
+
+/// The Vorgänge under these keys.
+pub async fn vorgaenge_by(
+    base: &Base,
+    on: &impl GenericClient,
+    keys: Vec<&[u8]>,
+) -> Stored<HashMap<Tag, Vorgang>> {
+    let (mut facts, mut closed) = (Vec::new(), Vec::new());
+    for r in asked(on, sql!("vorgang_get"), &keys).await? {
+        let key = tag(get(&r, 0)?)?;
+        facts.push((key, (get(&r, 1)?, get(&r, 2)?, get(&r, 3)?, get(&r, 4)?)));
+        closed.push((Owner::of_key("vorgang", &key), blob::closed(&r, 6)?));
+    }
+    let opened = base.keyring.open_all(on, closed).await?;
+    let found = facts.into_iter().zip(opened);
+    found.map(|((key, row), opened)| Ok((key, shown::vorgang(row, opened?)?))).collect()
+}
+
+pub async fn asked(on: &impl GenericClient, sql: &str, keys: &[&[u8]]) -> Stored<Vec<tokio_postgres::Row>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values: &[&(dyn ToSql + Sync)] = &[&keys];
+    rows(on, sql, values).await
 }

@@ -6,11 +6,11 @@ use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
+use crate::store::postgres::ask::{Tx, one, rows, run};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::commit::tag;
-use crate::store::postgres::pool::{Tx, one, rows, run, transact};
+use crate::store::postgres::pool::transact;
 use crate::store::postgres::retention_rows::open;
-use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::values::{get, sql, tag};
 use crate::store::sealing::rekey::tags;
 use crate::store::sealing::values::{Stored, limit};
 

@@ -4,10 +4,10 @@
 use uuid::Uuid;
 
 use crate::store::error::StoreError;
+use crate::store::postgres::ask::{Tx, rows, run};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::commit::{Old, tag};
-use crate::store::postgres::pool::{Tx, rows, run};
-use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::values::{get, sql, tag};
+use crate::store::postgres::winner::Old;
 use crate::store::postgres::{blob, ledger};
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::ledger::Deleted;

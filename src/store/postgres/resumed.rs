@@ -5,11 +5,11 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
+use crate::store::postgres::ask::{Tx, rows, run};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::blob::{self, Columns};
-use crate::store::postgres::pool::{Tx, rows, run};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::write::Winner;
+use crate::store::postgres::winner::Winner;
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::keys::SubjectKey;
 use crate::store::sealing::prepare::claim_place;

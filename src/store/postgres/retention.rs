@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::register::fristen::{Klasse, REGELN, VORWARNUNG};
+use crate::store::postgres::ask::{Tx, Values, one, rows, run};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
-use crate::store::postgres::pool::{Tx, Values, one, rows, run, transact};
+use crate::store::postgres::pool::transact;
 use crate::store::postgres::values::{get, month, sql};
 use crate::store::postgres::{deliveries, house, objections, remove, retention_rows};
 use crate::store::retention::{DELIVERIES, Faellig, Scheibe, Stichtag};

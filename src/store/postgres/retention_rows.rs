@@ -12,11 +12,12 @@ use uuid::Uuid;
 use crate::register::record::Registersatz;
 use crate::seal::index::Tag;
 use crate::store::error::StoreError;
+use crate::store::postgres::ask::{Tx, rows, run};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::commit::{Old, tag};
-use crate::store::postgres::pool::{Tx, rows, run};
-use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, deliveries, lanes, ledger, remove, settle, spoken_against};
+use crate::store::postgres::outbox::{Pairs, delete_outbox, forget_outbox};
+use crate::store::postgres::values::{get, sql, tag};
+use crate::store::postgres::winner::Old;
+use crate::store::postgres::{blob, deliveries, lanes, ledger, outbox, remove, spoken_against};
 use crate::store::retention::Stichtag;
 use crate::store::sealing::content::{Owner, from_json};
 use crate::store::sealing::endet::{self, Removed};
@@ -27,8 +28,6 @@ use crate::store::sealing::values::{Stored, count, limit, micros};
 const TOMBSTONE: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
 /// Records opened at once by a plan.
 const PAGE: i64 = 500;
-
-type Pairs = (Vec<i64>, Vec<Uuid>);
 
 fn pairs(found: &[Row]) -> Stored<Pairs> {
     let (mut numbers, mut ids) = Pairs::default();
@@ -56,25 +55,6 @@ async fn unname_outbox(tx: &Tx<'_>, gone: &Pairs) -> Stored<()> {
     forget_outbox(tx, gone).await?;
     let (numbers, ids) = gone;
     run(tx, sql!("ret_salt"), &[ids, &since(numbers)]).await.map(drop)
-}
-
-/// As [`unname_outbox`], but for the salts.
-async fn forget_outbox(tx: &Tx<'_>, (numbers, ids): &Pairs) -> Stored<()> {
-    run(tx, sql!("ret_outbox_unname"), &[ids]).await?;
-    run(tx, sql!("ret_outbox_undoom"), &[numbers]).await?;
-    run(tx, sql!("follow_forget"), &[numbers]).await?;
-    run(tx, sql!("claim_use_delete"), &[numbers]).await.map(drop)
-}
-
-/// Removes rows that were taken back. Their ids are given to other rows, so what was written of them keeps its salt.
-pub async fn taken_back(tx: &Tx<'_>, gone: &Pairs) -> Stored<()> {
-    forget_outbox(tx, gone).await?;
-    delete_outbox(tx, gone).await
-}
-
-async fn delete_outbox(tx: &Tx<'_>, (numbers, _): &Pairs) -> Stored<()> {
-    run(tx, sql!("ret_outbox_delete"), &[numbers]).await?;
-    run(tx, sql!("sealed_delete"), &[numbers]).await.map(drop)
 }
 
 /// Removes what leads to the next rows of a month that goes whole; the number to go on at, `None` at the end.
@@ -143,7 +123,7 @@ pub async fn held(tx: &Tx<'_>, bis: i64, now: Timestamp, most: usize) -> Stored<
     let of: Vec<i64> = of.into_iter().collect();
     lanes::lock(tx, &of).await?;
     let ids: Vec<Uuid> = found.keys().copied().collect();
-    let still = settle::out_rows(tx, &ids).await?;
+    let still = outbox::out_rows(tx, &ids).await?;
     let waits = |id: &Uuid| still.get(id).is_some_and(|row| row.state.is_held());
     if !first.iter().all(waits) {
         return Ok(Removed { prepared: true, ..Removed::default() });

@@ -6,52 +6,21 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::seal::index::Tag;
 use crate::store::decide::{self, Holder};
 use crate::store::lane::{Follow, Onward, Outcome, Settle, Undelivered};
+use crate::store::postgres::ask::{Tx, one, rows, run};
 use crate::store::postgres::audit::Trail;
-use crate::store::postgres::base::{Base, Numbers};
+use crate::store::postgres::base::Base;
 use crate::store::postgres::follow::{self, Fresh};
-use crate::store::postgres::pool::{Tx, one, rows, run, together, transact};
+use crate::store::postgres::outbox::{Laid, OutRow, content, delivers, go_on, head, out_row, out_rows};
+use crate::store::postgres::pool::{together, transact};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, commit, lanes};
-use crate::store::sealing::content::{Closed, Opened, Owner, to_json};
+use crate::store::sealing::content::{Closed, Owner, to_json};
 use crate::store::sealing::due::{self, said_to_have_arrived, settled};
-use crate::store::sealing::heads::{SendHead, SendNote};
-use crate::store::sealing::prepare::Work;
+use crate::store::sealing::heads::SendNote;
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::states::RowState;
-
-/// What settling, replaying and repeating need of a row.
-#[derive(Clone, Debug)]
-pub struct OutRow {
-    /// Its number, also of its content.
-    pub nr: i64,
-    /// Its lane, which may be gone when it was sent.
-    pub lane: i64,
-    /// Its stamp.
-    pub stamp: i64,
-    /// Trace context.
-    pub traceparent: String,
-    /// Its state.
-    pub state: RowState,
-}
-
-/// Rows of the outbox by their ids, held locked.
-pub async fn out_rows(tx: &Tx<'_>, ids: &[Uuid]) -> Stored<HashMap<Uuid, OutRow>> {
-    rows(tx, sql!("outbox_row"), &[&ids]).await?.iter().map(out_row).collect()
-}
-
-fn out_row(r: &tokio_postgres::Row) -> Stored<(Uuid, OutRow)> {
-    let row = OutRow {
-        nr: get(r, 0)?,
-        lane: get(r, 2)?,
-        stamp: get(r, 3)?,
-        traceparent: get(r, 4)?,
-        state: get(r, 5)?,
-    };
-    Ok((get(r, 1)?, row))
-}
 
 /// Settles rows in their order, and lays down what came back with them; `false` for each one whose fence is stale or that is not its lane's to settle.
 pub async fn settle(base: &Base, settles: &[Settle], mut laid: Laid) -> Stored<Vec<bool>> {
@@ -59,9 +28,6 @@ pub async fn settle(base: &Base, settles: &[Settle], mut laid: Laid) -> Stored<V
     let month = base.month(last).await?;
     transact!(base.db, tx => in_rounds(base, &tx, settles, &mut laid, month).await)
 }
-
-/// What came back with rows that were sent, ready to be laid down: the place of the row's settling, the message, its stamp.
-pub type Laid = Vec<(usize, Work, i64)>;
 
 /// A row that is settled twice in one call is settled in two rounds.
 pub async fn in_rounds(
@@ -110,23 +76,6 @@ async fn under_fence(base: &Base, tx: &Tx<'_>, holder: Holder, id: Uuid, what: &
 fn delivered<'a>(settles: impl Iterator<Item = &'a Settle>) -> BTreeMap<&'a [u8], i64> {
     let sent = settles.filter(|one| matches!(one.outcome, Outcome::Sent { .. }));
     sent.filter_map(|one| Some((&one.delivers.as_ref()?[..], micros(one.now)))).collect()
-}
-
-/// The Vorgang whose answer a row is.
-pub async fn delivers(base: &Base, tx: &Tx<'_>, row: (Uuid, i64)) -> Stored<Option<Tag>> {
-    Ok(head(base, tx, row).await?.and_then(|head| head.delivers()))
-}
-
-/// The head of a row; none where its content was destroyed or does not open.
-pub async fn head(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<SendHead>> {
-    let closed = blob::read_one(tx, nr).await?;
-    due::head(base.keyring.open_one(tx, Owner::new("outbox", id), closed).await)
-}
-
-/// The content of a row; none where it was destroyed or does not open.
-pub async fn content(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<Opened>> {
-    let closed = blob::read_one(tx, nr).await?;
-    due::readable(base.keyring.open_one(tx, Owner::new("outbox", id), closed).await)
 }
 
 /// Settles rows of which none comes twice. Under load these transactions stand in a row behind each other, so what need not wait for
@@ -240,31 +189,6 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
     arms.extend(after.into_iter().map(|lane| (lane, now, false)));
     lanes::arm(tx, &arms).await?;
     Ok(done)
-}
-
-/// Puts rows on their next ways, in lanes of their own there: whoever had the lanes before has nothing of them any more, whatever fence
-/// he holds.
-pub async fn go_on(base: &Base, tx: &Tx<'_>, onward: &[(i64, &Onward, Timestamp)], month: i64) -> Stored<()> {
-    if onward.is_empty() {
-        return Ok(());
-    }
-    let mut numbers = Numbers::draw(tx, month, onward.len()).await?;
-    let wishes: Vec<lanes::Wish<'_>> = onward
-        .iter()
-        .map(|one| lanes::Wish {
-            name: None,
-            destination: &one.1.to.destination,
-            free: Some(micros(one.2)),
-            now: micros(one.2),
-            lease: None,
-        })
-        .collect();
-    let lanes = lanes::lanes_for(base, tx, &mut numbers, &wishes).await?.lanes;
-    let nr: Vec<i64> = onward.iter().map(|(nr, ..)| *nr).collect();
-    let to: Vec<&str> = onward.iter().map(|(_, onward, _)| onward.to.destination.as_str()).collect();
-    let deadlines: Vec<Option<i64>> =
-        onward.iter().map(|(_, onward, at)| onward.to.until(*at).map(micros)).collect();
-    run(tx, sql!("outbox_next_way"), &[&nr, &lanes, &to, &deadlines]).await.map(drop)
 }
 
 /// Of these rows, which have arrived, those whose child was deleted while they were on their way.

@@ -7,12 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
+use crate::store::postgres::ask::{Tx, rows, run};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::commit::{Old, tag};
-use crate::store::postgres::pool::{Tx, rows, run};
-use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::write::Winner;
-use crate::store::postgres::{read, take_back};
+use crate::store::postgres::values::{get, sql, tag};
+use crate::store::postgres::winner::{Old, Winner};
+use crate::store::postgres::{register, take_back};
 use crate::store::sealing::prepare::{MirrorWork, Work};
 use crate::store::sealing::speaks::Speaks;
 use crate::store::sealing::take_back::{SPOKEN_AGAINST, TakeBackWork};
@@ -54,7 +53,7 @@ pub async fn all(
         if decided.is_empty() {
             continue;
         }
-        let stands = read::vorgaenge(base, tx, decided.keys().map(|key| &key[..]).collect()).await?;
+        let stands = register::vorgaenge_by(base, tx, decided.keys().map(|key| &key[..]).collect()).await?;
         for (vorgang, speaks) in decided {
             let back = stands
                 .get(&vorgang)

@@ -1,13 +1,11 @@
 //! The store on PostgreSQL behind the contract. Never decides anything itself.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretBox;
-use tokio::runtime::{Handle, RuntimeFlavor};
 use uuid::Uuid;
 
 use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
@@ -26,34 +24,23 @@ use crate::store::migrated::{Migrated, Version};
 use crate::store::notes::Notes;
 use crate::store::orders::{Command, CommandState, Orders};
 use crate::store::pauses::{Breaker, Pause};
-use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Batch, Written};
-use crate::store::postgres::listen::Watch;
-use crate::store::postgres::open::{self, Settings};
+use crate::store::postgres::outbox::Laid;
 use crate::store::postgres::outside::Outside;
-use crate::store::postgres::settle::Laid;
+use crate::store::postgres::parts::{PostgresStore, apart};
+use crate::store::postgres::settings::Settings;
 use crate::store::postgres::{
-    again, bury, duty, house, lanes, ledger, list, migrate, read, recovery, register, rekey, remove,
+    again, bury, duty, house, lanes, ledger, list, migrate, open, read, recovery, register, rekey, remove,
     retention, settle, waiting,
 };
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::due::does_not_open;
-use crate::store::sealing::prepare::{self, MirrorWork, Work};
+use crate::store::sealing::prepare::MirrorWork;
 use crate::store::sealing::values::Stored;
 use crate::store::stamp::{Scope, Stamp};
-
-/// The store on PostgreSQL.
-pub struct PostgresStore {
-    pub(super) base: Arc<Base>,
-    pub(super) outside: Outside,
-    watch: Option<Watch>,
-    begun: Begun,
-    /// Processes that looked dead when they were looked at last.
-    dead: Mutex<HashSet<i64>>,
-}
 
 /// Opens the store as the menu of back ends has it; inside a multi-threaded runtime, which it blocks for a moment.
 pub fn boxed(
@@ -82,17 +69,6 @@ pub fn versions(place: &Lies, stage: Stage, master: SecretBox<[u8; 32]>) -> Resu
     apart(async move { migrate::versions(&settings).await })
 }
 
-/// Does it on a thread of its own that the caller waits for.
-pub(super) fn apart<T: Send + 'static>(work: impl Future<Output = Stored<T>> + Send + 'static) -> Stored<T> {
-    let no_runtime = || StoreError::Refused("PostgreSQL needs a runtime of several threads".into());
-    let handle = Handle::try_current().map_err(|_| no_runtime())?;
-    if handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
-        return Err(no_runtime());
-    }
-    let opened = std::thread::spawn(move || handle.block_on(work));
-    opened.join().map_err(|_| StoreError::Later("opening the store was broken off".into()))?
-}
-
 impl PostgresStore {
     /// Opens the store, migrated where it is older. Refused with a plain sentence where stage, schema version, key or key store
     /// do not fit; then nothing was changed.
@@ -100,45 +76,6 @@ impl PostgresStore {
         let (base, watch) = open::open(&settings).await?;
         let outside = Outside::of(&settings)?;
         Ok(PostgresStore { base, outside, watch, begun: Begun::default(), dead: Mutex::default() })
-    }
-
-    pub(super) fn watch(&self) -> Stored<&Watch> {
-        self.watch.as_ref().ok_or_else(|| StoreError::Refused("the store is open for reading only".into()))
-    }
-
-    /// Seals entries off the runtime's threads and finds the numbers of their stamps.
-    async fn prepared(
-        &self,
-        entries: Vec<Arc<Entry>>,
-        take: Option<Arc<Take>>,
-    ) -> Stored<(Vec<Work>, Vec<i64>)> {
-        let base = &self.base;
-        let mut keys = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            keys.push(base.keyring.mandant(&base.db, &entry.stamp.mandant).await?);
-        }
-        let shared = base.clone();
-        let works = tokio::task::spawn_blocking(move || {
-            let prepared = entries.into_iter().zip(keys);
-            prepared
-                .map(|(entry, key)| prepare::prepare(&shared.keyring, key, &entry, take.as_deref()))
-                .collect::<Stored<Vec<_>>>()
-        });
-        let works = works.await.map_err(|_| StoreError::Later("sealing was broken off".into()))??;
-        let mut stamps = Vec::with_capacity(works.len());
-        for work in &works {
-            stamps.push(base.stamp(&work.stamp).await?);
-        }
-        Ok((works, stamps))
-    }
-
-    /// What came back with the row at this place, ready to be laid down.
-    pub(super) async fn laid(&self, place: usize, answers: Vec<Entry>) -> Stored<Laid> {
-        if answers.is_empty() {
-            return Ok(Laid::new());
-        }
-        let (works, stamps) = self.prepared(answers.into_iter().map(Arc::new).collect(), None).await?;
-        Ok(works.into_iter().zip(stamps).map(|(work, stamp)| (place, work, stamp)).collect())
     }
 }
 
@@ -496,7 +433,7 @@ impl Duties for PostgresStore {
         limit: usize,
     ) -> Result<Option<Vec<Envelope>>, StoreError> {
         self.watch()?;
-        duty::due_timers(&self.base, duty, now, limit).await
+        waiting::due_timers_under(&self.base, duty, now, limit).await
     }
 
     async fn set_note_under(

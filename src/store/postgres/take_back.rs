@@ -17,13 +17,14 @@ use crate::store::decide::{self, Owed};
 use crate::store::error::StoreError;
 use crate::store::lane::{Anew, Lies, Unsent};
 use crate::store::mailbox::Reader;
+use crate::store::postgres::ask::{self, Tx, rows, run};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
-use crate::store::postgres::pool::{self, Tx, rows, run, together, transact};
-use crate::store::postgres::store::PostgresStore;
+use crate::store::postgres::parts::PostgresStore;
+use crate::store::postgres::pool::{together, transact};
 use crate::store::postgres::values::{get, race, sql};
-use crate::store::postgres::write::Winner;
-use crate::store::postgres::{blob, lanes, read, retention_rows};
+use crate::store::postgres::winner::Winner;
+use crate::store::postgres::{blob, lanes, outbox, register};
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::due;
 use crate::store::sealing::prepare::Work;
@@ -138,7 +139,7 @@ async fn lies(base: &Base, back: &TakeBackWork, held: Option<i64>) -> Stored<Lie
     let key = &back.vorgang[..];
     let there: &[&(dyn ToSql + Sync)] = &[&&SPOKEN_AGAINST[..], &key];
     let open: &[&(dyn ToSql + Sync)] = &[&key];
-    let vorgang = read::vorgaenge(base, &client, vec![key]).await?.remove(&back.vorgang);
+    let vorgang = register::vorgaenge_by(base, &client, vec![key]).await?.remove(&back.vorgang);
     if !vorgang.as_ref().is_some_and(Vorgang::is_negativ) {
         return Ok(Lies::other(vorgang));
     }
@@ -176,7 +177,7 @@ pub async fn spoken_against(tx: &Tx<'_>, (by, back): By<'_>, speaks: Speaks, mon
 /// The request whose answer an open row of a mailbox carries, and its Vorgang.
 async fn answer_of(base: &Base, who: &Reader, row: Uuid) -> Stored<Option<(Uuid, Tag)>> {
     let client = base.db.get().await?;
-    let found = pool::one(&client, sql!("outbox_one"), &[&row]).await?;
+    let found = ask::one(&client, sql!("outbox_one"), &[&row]).await?;
     let Some(r) = found else { return Ok(None) };
     let (closed, state) = (lanes::closed_due(&r)?, get::<RowState>(&r, 8)?);
     if !state.is_open() || !who.reads(&closed.partner, &closed.destination) {
@@ -223,7 +224,7 @@ async fn gone(tx: &Tx<'_>, ((by, at), back): By<'_>, month: i64) -> Stored<bool>
         trail.push(at, (row.stamp, &row.traceparent), Some(row.id), "outbox.taken-back", &detail)?;
     }
     let (nr, ids) = going.iter().map(|row| (row.nr, row.id)).unzip();
-    retention_rows::taken_back(tx, &(nr, ids)).await?;
+    outbox::taken_back(tx, &(nr, ids)).await?;
     let now = micros(at);
     let arms: Vec<lanes::Arm> = going.iter().map(|row| (row.lane, now, true)).collect();
     lanes::arm(tx, &arms).await?;

@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, Type};
 
+use crate::seal::index::Tag;
 use crate::store::error::StoreError;
 use crate::store::sealing::values::Stored;
 use crate::store::states::{FollowState, RowState};
@@ -163,6 +164,13 @@ pub fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Stored<T> {
 pub fn month(at: Timestamp) -> i64 {
     let date = at.to_zoned(TimeZone::UTC).date();
     (i64::from(date.year()) * 100 + i64::from(date.month())).max(190_001)
+}
+
+/// A key as it stands in a row.
+pub fn tag(octets: &[u8]) -> Stored<Tag> {
+    octets
+        .try_into()
+        .map_err(|_| StoreError::Corrupt("a row of the database has a shape that no program wrote".into()))
 }
 
 #[cfg(test)]

@@ -9,13 +9,15 @@ use uuid::Uuid;
 use crate::envelope::{Envelope, Inbound};
 use crate::store::contract::Resumed;
 use crate::store::decide::wait_is_over;
+use crate::store::duty::Duty;
 use crate::store::error::StoreError;
 use crate::store::lane::Undelivered;
+use crate::store::postgres::ask::{Tx, one, rows, run};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
-use crate::store::postgres::pool::{Tx, one, rows, run, transact};
+use crate::store::postgres::pool::transact;
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, house, settle};
+use crate::store::postgres::{blob, duty, house, settle};
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::due;
 use crate::store::sealing::values::{Stored, later, limit, micros};
@@ -89,6 +91,19 @@ pub async fn due_timers(base: &Base, now: Timestamp, most: usize) -> Stored<Vec<
         }
     }
     Ok(envelopes)
+}
+
+/// Due timers; `None` when the fence is stale.
+pub async fn due_timers_under(
+    base: &Base,
+    duty: &Duty,
+    now: Timestamp,
+    most: usize,
+) -> Stored<Option<Vec<Envelope>>> {
+    let due = due_timers(base, now, most).await?;
+    // Looked at afterwards: whoever took the duty meanwhile hands them out now.
+    let client = base.db.get().await?;
+    Ok(duty::holds(&client, duty).await?.then_some(due))
 }
 
 /// Ends what is kept apart, with person and reason audited.

@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use crate::store::error::StoreError;
 use crate::store::lane::Due;
+use crate::store::postgres::ask::{one, rows};
 use crate::store::postgres::base::{Base, no_stamp, stamps};
-use crate::store::postgres::pool::{one, rows, transact};
-use crate::store::postgres::store::PostgresStore;
+use crate::store::postgres::parts::PostgresStore;
+use crate::store::postgres::pool::transact;
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, lanes};
 use crate::store::sealing::ahead::Counted;

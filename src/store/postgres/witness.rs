@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use deadpool_postgres::{ClientWrapper, HookError};
 use uuid::Uuid;
 
-use crate::store::postgres::pool::{Tx, run};
+use crate::store::postgres::ask::{Tx, run};
 use crate::store::postgres::values::sql;
 use crate::store::sealing::values::Stored;
 

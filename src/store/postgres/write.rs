@@ -9,37 +9,22 @@ use uuid::Uuid;
 use crate::envelope::Inbound;
 use crate::seal::index::Tag;
 use crate::store::error::StoreError;
+use crate::store::postgres::ask::{Tx, rows, run};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::blob::Columns;
 use crate::store::postgres::claims::Uses;
-use crate::store::postgres::commit::{Old, tag};
-use crate::store::postgres::pool::{Tx, rows, run, together};
+use crate::store::postgres::pool::together;
 use crate::store::postgres::records::{Rows, cases, records, timers};
-use crate::store::postgres::values::{get, race, sql};
+use crate::store::postgres::values::{get, race, sql, tag};
+use crate::store::postgres::winner::{Old, Subjects, Winner, puts, subject};
 use crate::store::postgres::{
     deliveries, hand_over, lanes, objections, remove, resumed, spoken_against, take_back,
 };
-use crate::store::sealing::keys::{MandantKey, SubjectKey};
+use crate::store::sealing::keys::SubjectKey;
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work};
 use crate::store::sealing::taking::Taking;
 use crate::store::sealing::values::{Stored, micros};
-
-/// An entry that is written.
-#[derive(Debug)]
-pub struct Winner<'a> {
-    /// Its place in the batch.
-    pub place: usize,
-    /// The entry.
-    pub work: &'a Work,
-    /// The number of its stamp.
-    pub stamp: i64,
-    /// The number of its message where it exists already.
-    pub row: Option<i64>,
-}
-
-/// The key that wraps a message's contents (of exactly one child, else of exactly one Vorgang), and those of its Vorgänge.
-pub type Subjects = (Option<SubjectKey>, Vec<SubjectKey>);
 
 /// Writes them all; returns whether a message that waited can run now.
 pub async fn all(
@@ -285,15 +270,6 @@ async fn subjects(
     Ok(made)
 }
 
-/// The ids of the records that an entry writes.
-pub fn puts<'a>(work: &'a Work) -> Vec<&'a Uuid> {
-    let put = |change: &'a MirrorWork| match change {
-        MirrorWork::Put { id, .. } => Some(id),
-        MirrorWork::Remove { .. } => None,
-    };
-    work.mirror.iter().filter_map(put).collect()
-}
-
 /// Leaves a trace from each child to messages that its key does not seal. Of a child that is deleted, or is now, nothing is
 /// kept of the messages that spoke of it.
 async fn traces(
@@ -339,15 +315,6 @@ async fn traces(
         }
     }
     Ok(())
-}
-
-/// A key that exists, or a new one.
-pub async fn subject(base: &Base, mandant: &MandantKey, existing: Option<&SubjectKey>) -> Stored<SubjectKey> {
-    if let Some(key) = existing {
-        return Ok(key.clone());
-    }
-    let none = || StoreError::Later("no key could be made".into());
-    base.keyring.new_subjects(mandant, 1).await?.pop().ok_or_else(none)
 }
 
 /// The messages themselves, new and resumed, and what waits; returns the number of each by its place in the batch.

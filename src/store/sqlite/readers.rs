@@ -99,3 +99,62 @@ impl Readers {
         done.await.map_err(|_| StoreError::Later("a read was broken off".into()))?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use secrecy::SecretBox;
+
+    use super::*;
+    use crate::envelope::Stage;
+    use crate::store::sqlite::open::Settings;
+    use crate::store::sqlite::parts::SqliteStore;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn reads_beyond_their_places_wait_without_a_thread_and_the_house_never_behind_who_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            path: folder.path().to_owned(),
+            stage: Stage::Test,
+            master: SecretBox::new(Box::new([7; 32])),
+            read_only: false,
+        };
+        let store = SqliteStore::open(settings).unwrap();
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (gate, shut) = crossbeam_channel::bounded::<()>(0);
+        let asked: Vec<_> = (0..100)
+            .map(|_| {
+                let (readers, begun, shut) = (store.readers.clone(), begun.clone(), shut.clone());
+                tokio::spawn(async move {
+                    let held = move |_: &Connection, _: &Keyring| {
+                        begun.fetch_add(1, Ordering::SeqCst);
+                        let _ = shut.recv();
+                        Ok(())
+                    };
+                    readers.ask(held).await
+                })
+            })
+            .collect();
+        while begun.load(Ordering::SeqCst) < ASKING {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(begun.load(Ordering::SeqCst), ASKING);
+        let house = tokio::time::timeout(PATIENCE / 2, store.readers.read(|_, _| Ok(7)));
+        assert_eq!(house.await.unwrap().unwrap(), 7);
+        let late = tokio::time::timeout(PATIENCE * 2, store.readers.ask(|_, _| Ok(()))).await.unwrap();
+        assert!(matches!(late, Err(StoreError::Later(text)) if text.is(Trouble::ReadersBusy)));
+        // Who goes away while it waits, or while it is read for, is in nobody's way afterwards.
+        asked.iter().for_each(tokio::task::JoinHandle::abort);
+        drop(gate);
+        assert!(store.readers.ask(|_, _| Ok(())).await.is_ok());
+        for _ in 0..200 {
+            if store.readers.asking.available_permits() == ASKING {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("places were lost");
+    }
+}

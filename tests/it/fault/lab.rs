@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
-use drehscheibe::store::postgres::store::PostgresStore;
+use drehscheibe::store::postgres::parts::PostgresStore;
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::parts::SqliteStore;
 

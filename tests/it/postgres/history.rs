@@ -5,8 +5,8 @@ use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::entry::Committed;
 use drehscheibe::store::error::StoreError;
-use drehscheibe::store::postgres::open::Settings;
-use drehscheibe::store::postgres::store::PostgresStore;
+use drehscheibe::store::postgres::parts::PostgresStore;
+use drehscheibe::store::postgres::settings::Settings;
 use drehscheibe::store::recovery::Recovery;
 use uuid::Uuid;
 

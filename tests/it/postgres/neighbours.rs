@@ -9,7 +9,7 @@ use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::entry::Committed;
 use drehscheibe::store::error::StoreError;
-use drehscheibe::store::postgres::store::PostgresStore;
+use drehscheibe::store::postgres::parts::PostgresStore;
 use drehscheibe::store::stamp::Scope;
 use drehscheibe::store::trouble::{Cause, Trouble};
 use drehscheibe::telemetry::alarm::Alarm;

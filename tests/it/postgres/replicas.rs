@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::effects::Timer;
 use drehscheibe::store::contract::Store;
-use drehscheibe::store::postgres::store::PostgresStore;
+use drehscheibe::store::postgres::parts::PostgresStore;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretBox;
 use serde_json::Value;

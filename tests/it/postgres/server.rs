@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::postgres::migrate::migrate;
-use drehscheibe::store::postgres::open::Settings;
+use drehscheibe::store::postgres::settings::Settings;
 use secrecy::SecretBox;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
