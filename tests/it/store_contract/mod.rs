@@ -16,6 +16,7 @@ pub mod lanes;
 pub mod looks;
 pub mod mailbox;
 pub mod objections;
+pub mod paused;
 pub mod reading;
 pub mod recovery;
 pub mod register;
@@ -86,8 +87,8 @@ macro_rules! store_contract {
                 a_mailbox_that_is_left_has_nothing_for_its_reader_any_more
                 a_reader_who_fetches_in_the_moment_of_the_withdrawal_has_it_or_never_sees_it
                 what_was_taken_back_goes_on_and_is_delivered_no_more
-                    what_rows_may_be_sent_by_later_is_counted what_sent_a_row_is_found_by_its_id
-                    what_a_pause_held_has_the_time_that_it_took pauses_that_overlap_give_their_time_back_once;
+                    what_rows_may_be_sent_by_later_is_counted what_sent_a_row_is_found_by_its_id;
+            paused: what_a_pause_held_has_the_time_that_it_took pauses_that_overlap_give_their_time_back_once;
             said: a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it
                 why_nothing_is_found_out_stands_with_the_row_until_something_is
                 what_cannot_be_taken_back_waits_for_a_person_whose_word_counts_at_once
