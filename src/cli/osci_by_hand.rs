@@ -326,7 +326,7 @@ async fn laufzettel(global: &Global, at: &At, id: &str, out: &mut Output) -> Res
     let rows: Vec<Vec<String>> =
         rows.iter().map(|(what, stamp)| vec![(*what).to_owned(), told(stamp)]).collect();
     out.table(&["WHAT", "WHEN"], &rows)?;
-    out.say(if found.signed { "signed by the pinned intermediary" } else { "nobody signed it" })?;
+    out.say(if found.signed { "signed by the trusted intermediary" } else { "nobody signed it" })?;
     out.value(&json!({ "id": id, "card": shown(card), "signed": found.signed }))?;
     Ok(Exit::Ok)
 }

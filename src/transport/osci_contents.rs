@@ -1,4 +1,4 @@
-//! Whose a delivery is, and what of its contents is processed: what an author whom the partner pins signed, and what was encrypted for the
+//! Whose a delivery is, and what of its contents is processed: what an author whom the partner names signed, and what was encrypted for the
 //! house; less only where the partner's policy says so. The first content is the document, the others stand beside it.
 //! It never takes a content whose signature does not count, nor a sender whom nobody vouches for.
 
@@ -39,7 +39,7 @@ pub struct Content {
     pub media_type: Option<String>,
     /// Its octets.
     pub octets: Bytes,
-    /// Whether an author who is pinned for its sender signed it.
+    /// Whether an author who is trusted for its sender signed it.
     pub signed: bool,
 }
 
@@ -57,7 +57,7 @@ impl Content {
 pub struct Gathered {
     /// The contents, in their order.
     pub contents: Vec<Content>,
-    /// Who signed: fingerprints of pinned certificates, each once.
+    /// Who signed: fingerprints of their certificates, each once.
     pub signers: Vec<String>,
     /// The times of signing that they say and signed.
     pub times: Vec<String>,
@@ -102,14 +102,14 @@ pub fn too_large(bound: Option<&Bound>, contents: &[Content]) -> Option<String> 
 
 /// What was verified of a delivery, for its evidence: `signed` whether an intermediary signed its envelope. Nothing that was not.
 pub fn verification(signed: bool, gathered: &Gathered) -> String {
-    let envelope = if signed { "signed by a pinned intermediary" } else { "unsigned" };
+    let envelope = if signed { "signed by a trusted intermediary" } else { "unsigned" };
     let many = gathered.contents.len();
     let content = match gathered.contents.iter().filter(|content| content.signed).count() {
         _ if many == 0 => "not opened".to_owned(),
         0 => "unsigned; the intermediary vouches for its sender".to_owned(),
-        all if all == many => "signed by a pinned author".to_owned(),
+        all if all == many => "signed by a trusted author".to_owned(),
         some => format!(
-            "{some} of {many} signed by a pinned author; the intermediary vouches for the sender of the others"
+            "{some} of {many} signed by a trusted author; the intermediary vouches for the sender of the others"
         ),
     };
     format!("osci; envelope {envelope}; content {content}")
@@ -222,7 +222,8 @@ impl<'k> Bench<'k> {
                     "the certificate of its sender is that of two partners: ours to mend".to_owned()
                 }
                 Some(untrusted) => format!("the certificate of its sender is not trusted: {untrusted}"),
-                None => "its sender is none whose certificate is pinned with a partner".to_owned(),
+                None => "its sender is none whose certificate stands with a partner, pinned or by authority"
+                    .to_owned(),
             };
             Unfit { partner: None, why, ours: refuses.is_some_and(Untrusted::is_ours) }
         };
@@ -315,7 +316,7 @@ fn walk(
             }
             Item::Octets { id, name, media_type, octets } => {
                 if !(inside.signed || policy.unsigned && terms.vouched) {
-                    return Err("content without the signature of an author who is pinned for its sender");
+                    return Err("content without the signature of an author who is trusted for its sender");
                 }
                 if !inside.encrypted && !policy.plain {
                     return Err("content that is not encrypted for the house");
@@ -392,21 +393,21 @@ mod tests {
             (
                 true,
                 vec![true, true],
-                "osci; envelope signed by a pinned intermediary; content signed by a pinned author",
+                "osci; envelope signed by a trusted intermediary; content signed by a trusted author",
             ),
-            (false, vec![true], "osci; envelope unsigned; content signed by a pinned author"),
+            (false, vec![true], "osci; envelope unsigned; content signed by a trusted author"),
             (
                 true,
                 vec![false],
-                "osci; envelope signed by a pinned intermediary; content unsigned; the intermediary vouches for its sender",
+                "osci; envelope signed by a trusted intermediary; content unsigned; the intermediary vouches for its sender",
             ),
             (
                 true,
                 vec![true, false],
-                "osci; envelope signed by a pinned intermediary; content 1 of 2 signed by a pinned author; \
+                "osci; envelope signed by a trusted intermediary; content 1 of 2 signed by a trusted author; \
                  the intermediary vouches for the sender of the others",
             ),
-            (true, vec![], "osci; envelope signed by a pinned intermediary; content not opened"),
+            (true, vec![], "osci; envelope signed by a trusted intermediary; content not opened"),
         ] {
             let contents = contents.into_iter().map(content).collect();
             assert_eq!(verification(envelope, &Gathered { contents, ..Gathered::default() }), said);

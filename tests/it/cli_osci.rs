@@ -64,13 +64,14 @@ fn a_file_is_sent_listed_fetched_and_received_by_hand() {
     let stranger = file("reader_enc.crt.pem").display().to_string();
     let (code, said) = run(folder, &["fetch", id, "--to", "nichts", "--author", &stranger], &theirs);
     assert!(
-        code == 1 && said["trouble"].as_str().unwrap().contains("none whose certificate is pinned"),
+        code == 1
+            && said["trouble"].as_str().unwrap().contains("none whose certificate stands with a partner"),
         "{said}"
     );
     assert!(!folder.join("nichts").exists());
     let (code, fetched) = fetch("post", &[]);
     assert_eq!((code, &fetched["received"]), (0, &json!(false)), "{fetched}");
-    let said = "osci; envelope signed by a pinned intermediary; content signed by a pinned author";
+    let said = "osci; envelope signed by a trusted intermediary; content signed by a trusted author";
     assert_eq!(fetched["verification"], said);
     for (name, octets) in [("nachricht.xml", "<mitteilung/>"), ("anlage-1.bin", "%PDF")] {
         let path = folder.join("post").join(name);

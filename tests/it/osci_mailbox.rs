@@ -44,10 +44,10 @@ async fn evidence_of_what_was_taken_unsigned_says_so() {
     let Some(peer) = Intermediary::start() else { return };
     let mut settings = mailbox(&peer);
     settings["intermediary"]["policy"] = json!({ "unsigned": true });
-    let said = "osci; envelope unsigned; content signed by a pinned author";
+    let said = "osci; envelope unsigned; content signed by a trusted author";
     for (wrong, expected) in [
         ("unsigned", said),
-        ("", "osci; envelope signed by a pinned intermediary; content signed by a pinned author"),
+        ("", "osci; envelope signed by a trusted intermediary; content signed by a trusted author"),
     ] {
         laid(&peer, "<a/>").await;
         let (house, around, _) = house(&originator());
@@ -200,7 +200,7 @@ async fn content_that_our_key_does_not_open_is_refused_with_t020_and_received() 
     assert!(refused.body.starts_with(b"MIME-Version"), "kept as it came");
     assert_eq!(
         refused.evidence.verification,
-        "osci; envelope signed by a pinned intermediary; content not opened"
+        "osci; envelope signed by a trusted intermediary; content not opened"
     );
     assert!(house.apart.lock().unwrap().is_empty());
     assert_ne!(peer.card(&id).await["reception"], Value::Null);

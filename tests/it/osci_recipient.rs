@@ -64,7 +64,7 @@ async fn recorded_deliveries_are_received_and_answered_as_the_library_answered()
         assert_eq!(head.partner.as_ref().unwrap().id, "ja-nord");
         assert_eq!(head.in_band, begins.starts_with("15") || begins.starts_with("17"));
         assert_eq!(delivered.evidence.octets_sha256, sha256_hex(&delivery.body));
-        assert!(delivered.evidence.verification.contains("envelope signed by a pinned intermediary"));
+        assert!(delivered.evidence.verification.contains("envelope signed by a trusted intermediary"));
         // The library's own answer to the same octets: where neither has a content, only values and words differ.
         let theirs = recorded()
             .into_iter()

@@ -108,7 +108,7 @@ async fn what_an_intermediary_vouches_for_is_noted_however_many_strangers_there_
         (stranger.originator, stranger.author) = ("author_sig", Some("author_sig"));
         assert_eq!(door.code(stranger.body()).await, "9805");
     }
-    // Of the partner, and not signed by an author who is pinned.
+    // Of the partner, and not signed by an author who is trusted.
     let mut own = Delivery::of(Kind::AcceptDelivery, "eigen", "<a/>");
     own.author = Some("author_sig");
     assert_eq!(door.code(own.body()).await, "9805");
