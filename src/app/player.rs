@@ -21,7 +21,7 @@ use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::PlanSet;
 use crate::route::compiled::WantedDestination;
 use crate::store::contract::Store;
-use crate::store::desk::{Filter, View};
+use crate::store::desk::{Desk, Filter, View};
 use crate::store::error::StoreError;
 use crate::store::figures::{Backlog, Figures};
 use crate::store::listed::Listed;

@@ -8,29 +8,27 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Outgoing, Question, Stored, Vorgang};
+use crate::effects::{Answer, Outgoing, Question};
 use crate::envelope::Envelope;
 use crate::store::anew::Anews;
 use crate::store::audit::Audits;
 use crate::store::claims::Claims;
-use crate::store::desk::{Filter, View};
+use crate::store::desk::Desk;
 use crate::store::duty::Duties;
 use crate::store::entry::{Committed, Entry};
 use crate::store::error::StoreError;
-use crate::store::figures::{Figures, UnderWay};
 use crate::store::follow::Follows;
-use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
-use crate::store::listed::{Listed, ListedSend};
+use crate::store::lane::{Lane, Lanes, Take};
 use crate::store::looks::Looks;
 use crate::store::mailbox::Mailboxes;
 use crate::store::notes::Notes;
 use crate::store::orders::Orders;
-use crate::store::pauses::{Breaker, Pause};
+use crate::store::pauses::Pauses;
 use crate::store::plays::Plays;
 use crate::store::recovery::Recovery;
 use crate::store::rekey::Rekey;
 use crate::store::retention::Retention;
-use crate::store::stamp::{Scope, Stamp};
+use crate::store::stamp::Stamp;
 use crate::store::ways::Ways;
 
 /// What a commit has made.
@@ -64,12 +62,15 @@ pub trait Store:
     Anews
     + Audits
     + Claims
+    + Desk
     + Duties
     + Follows
+    + Lanes
     + Looks
     + Mailboxes
     + Notes
     + Orders
+    + Pauses
     + Ways
     + Retention
     + Recovery
@@ -115,91 +116,17 @@ pub trait Store:
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Leases due lanes and returns their heads.
-    async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;
-    /// Settles rows; `false` for each one whose fence is stale (nothing was written for it).
-    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError>;
-    /// Lets a lease last as if it were given now; `false` when the fence is stale or the lease has ended. Only where something goes on.
-    async fn renew(&self, lane: i64, fence: i64, now: Timestamp, lease: Duration)
-    -> Result<bool, StoreError>;
-    /// Keeps what the attempt under way at a row leaves for those after it, sealed with the row, instead of what was left before; it comes
-    /// with the row ([`Due::left`](crate::store::lane::Due::left)) until that is sent. `false` when the fence is stale or the row is not
-    /// this lane's to settle: then nothing was kept.
-    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError>;
     /// Ends the store at the end of its process: what is queued is done, logs are emptied, threads end, also where somebody still holds it.
     /// An error says what could not be done in this time; what was acknowledged is safe. Nothing is to be done where a server holds the data.
     async fn close(&self, _patience: Duration) -> Result<(), StoreError> {
         Ok(())
     }
-    /// The earliest time at which a lane is due, but of these destinations, which nobody sends.
-    async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError>;
     /// Whether everything that a delivery needs can be reached, the keys too, and the store can acknowledge now; an error says why not.
     async fn sound(&self) -> Result<(), StoreError>;
-    /// The breakers.
-    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
-    /// Writes one breaker.
-    async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError>;
 
     /// Waiting messages that are woken or past their time, and replayed ones; leased so that each is returned once per lease.
     async fn resume(&self, now: Timestamp, lease: Duration, limit: usize)
     -> Result<Vec<Resumed>, StoreError>;
     /// Due timers as envelopes of the connection `timer`; a timer is gone when the message it became is committed.
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError>;
-
-    /// Replays a parked, unclear or quarantined message or outbox row; audited. `false` when it is not in such a state. A row then has the whole
-    /// time of its way once more where that has one, else no deadline any more, and doubt that was told (unclear) no longer holds it up.
-    async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
-
-    /// Ends what is kept apart and was refused, or of which only its hash is kept, as rejected; audited. `false` when it is not in such a
-    /// state. What it says against answers stays: that has ends of its own.
-    async fn reject(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
-    /// Settles a parked or unclear row as sent, or one that failed to be confirmed or cannot be taken back as confirmed, because a person found
-    /// out that it reached the receiver, by whatever way; audited. `false` when it is not in such a state.
-    async fn arrived(&self, id: Uuid, person: &str, reason: &str, now: Timestamp)
-    -> Result<bool, StoreError>;
-    /// What follows where a person found out that a parked, unclear or failed row, or one that cannot be taken back, did **not** reach its
-    /// receiver by `way`, its destination, and cannot any more: it goes on by its next way, or is parked where there is none, and its Vorgang is delivered no more; audited. `None`,
-    /// and nothing written, where it is not on that way or in such a state, is parked without another, or has lost its content.
-    async fn not_arrived(
-        &self,
-        (id, way): (Uuid, &str),
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Option<Undelivered>, StoreError>;
-
-    /// Lists messages in a scope.
-    async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError>;
-    /// Lists parked and unclear outbox rows in a scope, and those that were sent and failed to be confirmed or cannot be taken back.
-    async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError>;
-    /// The original of a message, opened; the view is written to the Abrufprotokoll with person and reason.
-    async fn original(
-        &self,
-        scope: &Scope,
-        id: Uuid,
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Option<Envelope>, StoreError>;
-    /// Vorgänge of a scope with their restricted records, newest first, but for those of the art `without`: the limit counts what is given
-    /// back. The view is written to the Abrufprotokoll.
-    async fn vorgaenge(&self, view: View, without: Option<&'static str>) -> Result<Vec<Vorgang>, StoreError>;
-    /// Registersätze of a scope in the order in which they came, from the one after `after`; the view is written to the Abrufprotokoll.
-    async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<Stored>, StoreError>;
-    /// What has not left yet, of all Mandanten, by destination; costs as much as that is, however much the store holds.
-    async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError>;
-    /// The figures. Whole tables are counted: for persons, and for whoever asks rarely.
-    async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError>;
-
-    /// All pauses that hold.
-    async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError>;
-    /// Sets (`Some`) or ends (`None`) a pause; audited. What one that ends held has its time back, less what another one still holds.
-    async fn set_pause(
-        &self,
-        kind: &str,
-        name: &str,
-        pause: Option<Pause>,
-        person: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
 }

@@ -1,7 +1,9 @@
-//! What holds sending: pauses that persons set, and breakers that open by themselves. Ends none.
-
+//! What holds sending: pauses that persons set, and breakers that open by themselves. Part of what `contract` asks of a store; ends none.
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::store::error::StoreError;
 
 /// A stored pause that all replicas obey.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,4 +43,24 @@ pub struct Breaker {
     pub failures: u32,
     /// Closed for sending until this time; then one attempt probes.
     pub open_until: Option<Timestamp>,
+}
+
+/// What a store keeps of pauses and breakers.
+#[async_trait]
+pub trait Pauses {
+    /// The breakers.
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
+    /// Writes one breaker.
+    async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError>;
+    /// All pauses that hold.
+    async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError>;
+    /// Sets (`Some`) or ends (`None`) a pause; audited. What one that ends held has its time back, less what another one still holds.
+    async fn set_pause(
+        &self,
+        kind: &str,
+        name: &str,
+        pause: Option<Pause>,
+        person: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 }

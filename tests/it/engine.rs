@@ -31,6 +31,7 @@ mod taken_back;
 mod trouble;
 mod troubled;
 mod troubled_audits;
+mod troubled_desk;
 mod waiting;
 mod watch;
 mod ways;

@@ -9,6 +9,7 @@ use drehscheibe::envelope::Stage;
 use drehscheibe::store::backup;
 use drehscheibe::store::claims::Claims;
 use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Desk;
 use drehscheibe::store::error::StoreError;
 use drehscheibe::store::lies::Lies;
 use drehscheibe::store::orders::{Command, CommandState, Order, Orders};

@@ -10,7 +10,7 @@ use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::BACK_ENDS;
 use drehscheibe::store::contract::Store;
-use drehscheibe::store::desk::Filter;
+use drehscheibe::store::desk::{Desk, Filter};
 use drehscheibe::store::entry::Committed;
 use drehscheibe::store::error::StoreError;
 use drehscheibe::store::lies::Lies;

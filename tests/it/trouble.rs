@@ -20,7 +20,7 @@ use drehscheibe::engine::points::Points;
 use drehscheibe::engine::ports::Ports;
 use drehscheibe::engine::start::{Engine, Start};
 use drehscheibe::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage};
-use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Desk;
 use drehscheibe::store::orders::{Command, CommandState};
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::parts::SqliteStore;

@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::seal::key::OVERHEAD;
-use crate::store::contract::Store;
 use crate::store::decide::{self, ClosedLate, HandOut, Holder, Leased};
 use crate::store::error::StoreError;
-use crate::store::lane::{Outcome, Settle};
+use crate::store::lane::{Lanes, Outcome, Settle};
 use crate::store::mailbox::{Ask, Ended, Handed, Item, Lain, Mailboxes, Overdue, Reader, Ticket};
 use crate::store::postgres::ask::{Tx, one, rows, run};
 use crate::store::postgres::audit::Trail;

@@ -13,6 +13,7 @@ mod claims;
 mod commit;
 mod deletions;
 mod deliveries;
+mod desk;
 pub mod duty;
 mod essence;
 mod follow;

@@ -8,22 +8,19 @@ use jiff::Timestamp;
 use secrecy::SecretBox;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
+use crate::effects::{Answer, Outgoing, Question};
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::claims::{Claims, SpoolRead, SpoolWrite};
 use crate::store::contract::{Made, Resumed, Store};
-use crate::store::desk::{Filter, View};
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::entry::{Committed, Entry};
 use crate::store::error::StoreError;
-use crate::store::figures::{Figures, UnderWay};
-use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
+use crate::store::lane::{Lane, Lanes, Settle, Take, Want};
 use crate::store::lies::Lies;
-use crate::store::listed::{Listed, ListedSend};
 use crate::store::migrated::{Migrated, Version};
 use crate::store::notes::Notes;
 use crate::store::orders::{Command, CommandState, Orders};
-use crate::store::pauses::{Breaker, Pause};
+use crate::store::pauses::{Breaker, Pause, Pauses};
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Batch, Written};
 use crate::store::postgres::outbox::Laid;
@@ -31,8 +28,8 @@ use crate::store::postgres::outside::Outside;
 use crate::store::postgres::parts::{PostgresStore, apart};
 use crate::store::postgres::settings::Settings;
 use crate::store::postgres::{
-    again, bury, duty, house, lanes, ledger, list, migrate, open, read, recovery, register, rekey, remove,
-    retention, settle, waiting,
+    again, bury, duty, house, lanes, ledger, list, migrate, open, read, recovery, rekey, remove, retention,
+    settle, waiting,
 };
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
@@ -40,7 +37,7 @@ use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::due::does_not_open;
 use crate::store::sealing::prepare::MirrorWork;
 use crate::store::sealing::values::Stored;
-use crate::store::stamp::{Scope, Stamp};
+use crate::store::stamp::Stamp;
 
 /// Opens the store as the menu of back ends has it; inside a multi-threaded runtime, which it blocks for a moment.
 pub fn boxed(
@@ -156,6 +153,28 @@ impl Store for PostgresStore {
         Ok(queued)
     }
 
+    async fn sound(&self) -> Result<(), StoreError> {
+        lanes::next_due(&self.base, &[]).await?;
+        ledger::last(&self.base).await.map(drop)
+    }
+
+    async fn resume(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Resumed>, StoreError> {
+        self.watch()?;
+        waiting::resume(&self.base, now, lease, limit).await
+    }
+
+    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        waiting::due_timers(&self.base, now, limit).await
+    }
+}
+
+#[async_trait]
+impl Lanes for PostgresStore {
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
         self.watch()?;
         let now = want.now;
@@ -204,12 +223,10 @@ impl Store for PostgresStore {
     async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError> {
         lanes::next_due(&self.base, but).await
     }
+}
 
-    async fn sound(&self) -> Result<(), StoreError> {
-        lanes::next_due(&self.base, &[]).await?;
-        ledger::last(&self.base).await.map(drop)
-    }
-
+#[async_trait]
+impl Pauses for PostgresStore {
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
         house::breakers(&self.base).await
     }
@@ -217,96 +234,6 @@ impl Store for PostgresStore {
     async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError> {
         self.watch()?;
         house::set_breaker(&self.base, &breaker).await
-    }
-
-    async fn resume(
-        &self,
-        now: Timestamp,
-        lease: Duration,
-        limit: usize,
-    ) -> Result<Vec<Resumed>, StoreError> {
-        self.watch()?;
-        waiting::resume(&self.base, now, lease, limit).await
-    }
-
-    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        waiting::due_timers(&self.base, now, limit).await
-    }
-
-    async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let watch = self.watch()?;
-        let done = waiting::replay(&self.base, id, person, reason, now).await?;
-        watch.tell();
-        Ok(done)
-    }
-
-    async fn reject(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.watch()?;
-        waiting::reject(&self.base, id, person, reason, now).await
-    }
-
-    async fn arrived(
-        &self,
-        id: Uuid,
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let watch = self.watch()?;
-        let done = waiting::arrived(&self.base, id, person, reason, now).await?;
-        watch.tell();
-        Ok(done)
-    }
-
-    async fn not_arrived(
-        &self,
-        row: (Uuid, &str),
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Option<Undelivered>, StoreError> {
-        let watch = self.watch()?;
-        let leads = waiting::not_arrived(&self.base, row, person, reason, now).await?;
-        watch.tell();
-        Ok(leads)
-    }
-
-    async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
-        list::list(&self.base, scope, &filter).await
-    }
-
-    async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError> {
-        list::parked_sends(&self.base, scope, limit).await
-    }
-
-    async fn original(
-        &self,
-        scope: &Scope,
-        id: Uuid,
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Option<Envelope>, StoreError> {
-        self.watch()?;
-        list::original(&self.base, scope, id, (person, reason), now).await
-    }
-
-    async fn vorgaenge(&self, view: View, without: Option<&'static str>) -> Result<Vec<Vorgang>, StoreError> {
-        self.watch()?;
-        register::vorgaenge(&self.base, &view, without).await
-    }
-
-    async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<StoredRecord>, StoreError> {
-        self.watch()?;
-        register::registersaetze(&self.base, &view, after).await
-    }
-
-    async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError> {
-        list::under_way(&self.base).await
-    }
-
-    async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {
-        list::figures(&self.base, scope).await
     }
 
     async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError> {

@@ -8,10 +8,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::seal::key::OVERHEAD;
-use crate::store::contract::Store;
 use crate::store::decide::{self, ClosedLate, HandOut, Holder, Leased};
 use crate::store::error::StoreError;
-use crate::store::lane::{Due, Outcome, Settle};
+use crate::store::lane::{Due, Lanes, Outcome, Settle};
 use crate::store::mailbox::{Ask, Ended, Handed, Item, Lain, Mailboxes, Overdue, Reader, Ticket};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, TAKEN_AFTER_ALL, does_not_open, reader};

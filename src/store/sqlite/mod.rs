@@ -10,6 +10,7 @@ mod acts;
 mod claims;
 mod commit;
 mod deliveries;
+mod desk;
 mod durable;
 mod duty;
 mod essence;

@@ -10,21 +10,18 @@ use jiff::Timestamp;
 use secrecy::SecretBox;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
+use crate::effects::{Answer, Outgoing, Question};
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::claims::{Claims, SpoolRead, SpoolWrite};
 use crate::store::contract::{Made, Resumed, Store};
-use crate::store::desk::{Filter, View};
 use crate::store::entry::{Committed, Entry};
 use crate::store::error::StoreError;
-use crate::store::figures::{Figures, UnderWay};
-use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
+use crate::store::lane::{Lane, Lanes, Settle, Take, Want};
 use crate::store::lies::Lies;
-use crate::store::listed::{Listed, ListedSend};
 use crate::store::migrated::{Migrated, Version};
 use crate::store::notes::Notes;
 use crate::store::orders::{Command, CommandState, Orders};
-use crate::store::pauses::{Breaker, Pause};
+use crate::store::pauses::{Breaker, Pause, Pauses};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::due::does_not_open;
 use crate::store::sealing::keys::HOUSE;
@@ -43,9 +40,9 @@ use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Start, Writer};
 use crate::store::sqlite::{
-    again, house, keys_end, lanes, ledger, list, mark, open, read, recovery, register, remove, waiting,
+    again, house, keys_end, lanes, ledger, list, mark, open, read, recovery, remove, waiting,
 };
-use crate::store::stamp::{Scope, Stamp};
+use crate::store::stamp::Stamp;
 
 /// How long the key store's log may take at the end: it holds one act at most.
 const KEYS_PATIENCE: Duration = Duration::from_secs(2);
@@ -259,6 +256,41 @@ impl Store for SqliteStore {
         self.write(move |scene| again::answer(scene, first, &answer, (&repeat, &mandant), now)).await
     }
 
+    async fn close(&self, patience: Duration) -> Result<(), StoreError> {
+        self.end(patience).await
+    }
+
+    async fn sound(&self) -> Result<(), StoreError> {
+        self.signs.free()?;
+        self.readers.ask(|db, _| lanes::next_due(db, &[])).await?;
+        self.keyring.beside(ledger::last).map(drop)
+    }
+
+    async fn resume(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Resumed>, StoreError> {
+        let closed = self.write(move |scene| waiting::resume(scene, now, lease, limit)).await?;
+        if closed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let open = move |db: &rusqlite::Connection, keyring: &Keyring| waiting::open(db, keyring, closed);
+        let (resumed, broken) = self.readers.read(open).await?;
+        if !broken.is_empty() {
+            self.write(move |scene| waiting::park(scene, &broken, now)).await?;
+        }
+        Ok(resumed)
+    }
+
+    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        self.readers.read(move |db, keyring| waiting::due_timers(db, keyring, now, limit)).await
+    }
+}
+
+#[async_trait]
+impl Lanes for SqliteStore {
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
         let now = want.now;
         let closed = self.write(move |scene| lanes::claim(scene, &want)).await?;
@@ -296,10 +328,6 @@ impl Store for SqliteStore {
         self.write(move |scene| lanes::renew(scene, (lane, fence), now, lease)).await
     }
 
-    async fn close(&self, patience: Duration) -> Result<(), StoreError> {
-        self.end(patience).await
-    }
-
     async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError> {
         let what = what.to_vec();
         self.write(move |scene| lanes::remember(scene, (lane, fence), row, &what)).await
@@ -309,114 +337,16 @@ impl Store for SqliteStore {
         let but = but.to_vec();
         self.readers.read(move |db, _| lanes::next_due(db, &but)).await
     }
+}
 
-    async fn sound(&self) -> Result<(), StoreError> {
-        self.signs.free()?;
-        self.readers.ask(|db, _| lanes::next_due(db, &[])).await?;
-        self.keyring.beside(ledger::last).map(drop)
-    }
-
+#[async_trait]
+impl Pauses for SqliteStore {
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
         self.readers.read(|db, _| house::breakers(db)).await
     }
 
     async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError> {
         self.write(move |scene| house::set_breaker(scene, &breaker)).await
-    }
-
-    async fn resume(
-        &self,
-        now: Timestamp,
-        lease: Duration,
-        limit: usize,
-    ) -> Result<Vec<Resumed>, StoreError> {
-        let closed = self.write(move |scene| waiting::resume(scene, now, lease, limit)).await?;
-        if closed.is_empty() {
-            return Ok(Vec::new());
-        }
-        let open = move |db: &rusqlite::Connection, keyring: &Keyring| waiting::open(db, keyring, closed);
-        let (resumed, broken) = self.readers.read(open).await?;
-        if !broken.is_empty() {
-            self.write(move |scene| waiting::park(scene, &broken, now)).await?;
-        }
-        Ok(resumed)
-    }
-
-    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.readers.read(move |db, keyring| waiting::due_timers(db, keyring, now, limit)).await
-    }
-
-    async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let (person, reason) = (person.to_owned(), reason.to_owned());
-        self.write(move |scene| waiting::replay(scene, id, &person, &reason, now)).await
-    }
-
-    async fn reject(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let (person, reason) = (person.to_owned(), reason.to_owned());
-        self.write(move |scene| waiting::reject(scene, id, &person, &reason, now)).await
-    }
-
-    async fn arrived(
-        &self,
-        id: Uuid,
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let (person, reason) = (person.to_owned(), reason.to_owned());
-        self.write(move |scene| waiting::arrived(scene, id, &person, &reason, now)).await
-    }
-
-    async fn not_arrived(
-        &self,
-        (id, way): (Uuid, &str),
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Option<Undelivered>, StoreError> {
-        let (way, person, reason) = (way.to_owned(), person.to_owned(), reason.to_owned());
-        self.write(move |scene| waiting::not_arrived(scene, (id, &way), &person, &reason, now)).await
-    }
-
-    async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
-        let scope = scope.clone();
-        self.readers.ask(move |db, keyring| list::list(db, keyring, &scope, &filter)).await
-    }
-
-    async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError> {
-        let scope = scope.clone();
-        self.readers.ask(move |db, keyring| list::parked_sends(db, keyring, &scope, limit)).await
-    }
-
-    async fn original(
-        &self,
-        scope: &Scope,
-        id: Uuid,
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Option<Envelope>, StoreError> {
-        let (scope, person, reason) = (scope.clone(), person.to_owned(), reason.to_owned());
-        self.write(move |scene| list::original(scene, &scope, id, &person, &reason, now)).await
-    }
-
-    async fn vorgaenge(&self, view: View, without: Option<&'static str>) -> Result<Vec<Vorgang>, StoreError> {
-        let stage = self.stage;
-        self.write(move |scene| register::vorgaenge(scene, stage, &view, without)).await
-    }
-
-    async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<StoredRecord>, StoreError> {
-        let stage = self.stage;
-        self.write(move |scene| register::registersaetze(scene, stage, &view, after)).await
-    }
-
-    async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError> {
-        self.readers.ask(|db, _| list::under_way(db)).await
-    }
-
-    async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {
-        let scope = scope.clone();
-        self.readers.ask(move |db, keyring| list::figures(db, keyring, &scope)).await
     }
 
     async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError> {

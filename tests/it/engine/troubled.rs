@@ -5,23 +5,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
-use drehscheibe::envelope::{Claim, Envelope, Lying};
+use drehscheibe::effects::{Answer, Outgoing, Question};
+use drehscheibe::envelope::{Claim, Envelope};
 use drehscheibe::seal::index::Tag;
 use drehscheibe::store::anew::Anews;
 use drehscheibe::store::claims::{Claims, SpoolRead, SpoolWrite};
 use drehscheibe::store::contract::*;
-use drehscheibe::store::desk::{Filter, View};
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use drehscheibe::store::entry::Entry;
 use drehscheibe::store::error::StoreError;
-use drehscheibe::store::figures::{Figures, UnderWay};
 use drehscheibe::store::follow::{Followed, Follows, Looked, Which};
 use drehscheibe::store::lane::*;
-use drehscheibe::store::listed::{Listed, ListedSend};
-use drehscheibe::store::looks::{Look, Looks};
 use drehscheibe::store::mailbox::{self, Ended, Handed, Item, Lain, Mailboxes, Overdue, Reader, Ticket};
-use drehscheibe::store::pauses::{Breaker, Pause};
+use drehscheibe::store::pauses::{Breaker, Pause, Pauses};
 use drehscheibe::store::plays::Plays;
 use drehscheibe::store::recovery::{Copied, Finding, LedgerLine, Reapplied, Recovering, Recovery};
 use drehscheibe::store::rekey::Rekey;
@@ -204,50 +200,8 @@ impl Store for Troubled {
         self.inner.answer_again(first, answer, repeat, now).await
     }
 
-    async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
-        self.sound("claim");
-        self.pass(&self.no_claim)?;
-        let found = self.inner.claim(want).await?;
-        self.found.fetch_add(found.len(), Ordering::SeqCst);
-        Ok(found)
-    }
-
-    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
-        self.sound("settle");
-        self.pass(&self.no_settle)?;
-        self.inner.settle(settles).await
-    }
-
-    async fn renew(
-        &self,
-        lane: i64,
-        fence: i64,
-        now: Timestamp,
-        lease: Duration,
-    ) -> Result<bool, StoreError> {
-        self.pass(&self.no_settle)?;
-        self.inner.renew(lane, fence, now, lease).await
-    }
-
     async fn sound(&self) -> Result<(), StoreError> {
         self.inner.sound().await
-    }
-
-    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError> {
-        self.inner.remember(lane, fence, row, what).await
-    }
-
-    async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError> {
-        self.inner.next_due(but).await
-    }
-
-    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
-        self.inner.breakers().await
-    }
-
-    async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError> {
-        self.sound("set_breaker");
-        self.inner.set_breaker(breaker).await
     }
 
     async fn resume(
@@ -262,86 +216,6 @@ impl Store for Troubled {
 
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {
         self.inner.due_timers(now, limit).await
-    }
-
-    async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.inner.replay(id, person, reason, now).await
-    }
-
-    async fn reject(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.inner.reject(id, person, reason, now).await
-    }
-
-    async fn arrived(
-        &self,
-        id: Uuid,
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.inner.arrived(id, person, reason, now).await
-    }
-
-    async fn not_arrived(
-        &self,
-        row: (Uuid, &str),
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Option<Undelivered>, StoreError> {
-        self.inner.not_arrived(row, person, reason, now).await
-    }
-
-    async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
-        self.inner.list(scope, filter).await
-    }
-
-    async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError> {
-        self.inner.list_parked_sends(scope, limit).await
-    }
-
-    async fn original(
-        &self,
-        scope: &Scope,
-        id: Uuid,
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Option<Envelope>, StoreError> {
-        self.inner.original(scope, id, person, reason, now).await
-    }
-
-    async fn vorgaenge(&self, view: View, without: Option<&'static str>) -> Result<Vec<Vorgang>, StoreError> {
-        self.inner.vorgaenge(view, without).await
-    }
-
-    async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<Stored>, StoreError> {
-        self.inner.registersaetze(view, after).await
-    }
-
-    async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError> {
-        self.sound("under_way");
-        self.inner.under_way().await
-    }
-
-    async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {
-        self.inner.figures(scope).await
-    }
-
-    async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError> {
-        self.pass(&self.no_pauses)?;
-        self.inner.pauses(now).await
-    }
-
-    async fn set_pause(
-        &self,
-        kind: &str,
-        name: &str,
-        pause: Option<Pause>,
-        person: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.inner.set_pause(kind, name, pause, person, now).await
     }
 }
 
@@ -379,36 +253,6 @@ impl Anews for Troubled {
 impl Plays for Troubled {
     async fn essence(&self) -> Result<Vec<String>, StoreError> {
         self.inner.essence().await
-    }
-}
-
-#[async_trait]
-impl Looks for Troubled {
-    async fn begin_looks(
-        &self,
-        connection: &str,
-        places: &[(String, Vec<String>)],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.inner.begin_looks(connection, places, now).await
-    }
-
-    async fn looked(
-        &self,
-        place: &str,
-        partners: &[String],
-        lying: Lying,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.inner.looked(place, partners, lying, now).await
-    }
-
-    async fn keep_looks(&self, connections: &[String]) -> Result<(), StoreError> {
-        self.inner.keep_looks(connections).await
-    }
-
-    async fn looks(&self) -> Result<Vec<Look>, StoreError> {
-        self.inner.looks().await
     }
 }
 
@@ -594,5 +438,69 @@ impl Rekey for Troubled {
         self.sound("rekey");
         self.pass(&self.no_commit)?;
         self.inner.rekey(limit).await
+    }
+}
+
+#[async_trait]
+impl Lanes for Troubled {
+    async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
+        self.sound("claim");
+        self.pass(&self.no_claim)?;
+        let found = self.inner.claim(want).await?;
+        self.found.fetch_add(found.len(), Ordering::SeqCst);
+        Ok(found)
+    }
+
+    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
+        self.sound("settle");
+        self.pass(&self.no_settle)?;
+        self.inner.settle(settles).await
+    }
+
+    async fn renew(
+        &self,
+        lane: i64,
+        fence: i64,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        self.pass(&self.no_settle)?;
+        self.inner.renew(lane, fence, now, lease).await
+    }
+
+    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError> {
+        self.inner.remember(lane, fence, row, what).await
+    }
+
+    async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.next_due(but).await
+    }
+}
+
+#[async_trait]
+impl Pauses for Troubled {
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        self.inner.breakers().await
+    }
+
+    async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError> {
+        self.sound("set_breaker");
+        self.inner.set_breaker(breaker).await
+    }
+
+    async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError> {
+        self.pass(&self.no_pauses)?;
+        self.inner.pauses(now).await
+    }
+
+    async fn set_pause(
+        &self,
+        kind: &str,
+        name: &str,
+        pause: Option<Pause>,
+        person: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.set_pause(kind, name, pause, person, now).await
     }
 }

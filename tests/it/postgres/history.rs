@@ -5,6 +5,7 @@ use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::entry::Committed;
 use drehscheibe::store::error::StoreError;
+use drehscheibe::store::lane::Lanes;
 use drehscheibe::store::postgres::parts::PostgresStore;
 use drehscheibe::store::postgres::settings::Settings;
 use drehscheibe::store::recovery::Recovery;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Desk;
 use drehscheibe::store::entry::Committed;
 use drehscheibe::store::error::StoreError;
 use drehscheibe::store::postgres::parts::PostgresStore;

@@ -6,7 +6,7 @@ use drehscheibe::effects::Question;
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::entry::Committed;
-use drehscheibe::store::lane::Want;
+use drehscheibe::store::lane::{Lanes, Want};
 use drehscheibe::store::postgres::settings::PLANNED;
 use drehscheibe::store::postgres::statements::STATEMENTS;
 use tokio_postgres::{Client, SimpleQueryMessage};

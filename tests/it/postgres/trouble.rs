@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
+use drehscheibe::store::desk::Desk;
 use drehscheibe::store::entry::Committed;
 use drehscheibe::store::error::StoreError;
+use drehscheibe::store::lane::Lanes;
 use drehscheibe::store::postgres::parts::PostgresStore;
 use drehscheibe::store::stamp::Scope;
 
