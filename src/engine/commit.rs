@@ -167,6 +167,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
             core.store_wrote();
             core.release(leased);
             committed(&decided.entry);
+            core.not_due.kept(&decided.entry, &core.set.load().version);
             core.refused.kept(&decided.entry, core.clock.now());
             ticket.tell(Ok(verdict(core, &decided.entry)));
         }

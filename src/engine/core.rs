@@ -29,6 +29,7 @@ use super::duty::{Keeper, LEASE};
 use super::gate::Gate;
 use super::hands::Hands;
 use super::points::Points;
+use super::reasons::Noted;
 use super::refused::Refused;
 use super::run::{Decided, Ground, Run};
 use super::told::Told;
@@ -253,6 +254,8 @@ pub struct Core {
     pub reached: Reached,
     /// What was kept of deliveries that nobody can use.
     pub refused: Refused,
+    /// When what may not leave yet is to be looked through.
+    pub not_due: Noted,
     /// What is in hand of the outbox.
     pub hands: Hands,
     /// Something was put in the outbox that has to be looked for.

@@ -1,5 +1,7 @@
 //! The engine: door, read, do, commit, dispatch. The menu of the room; it knows only contracts.
 
+pub mod not_due;
+pub mod reasons;
 pub mod objecting;
 pub mod points;
 pub mod answers;

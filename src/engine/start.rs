@@ -22,11 +22,12 @@ use super::gate::Gate;
 use super::hands::Hands;
 use super::housekeeping::{self, Commands};
 use super::points::Points;
+use super::reasons::Noted;
 use super::receive::{self, Reception};
 use super::recover;
 use super::refused::Refused;
 use super::watch::{self, Standing};
-use super::{commit, dispatch, following, lookup, mailboxes, rekey, retention};
+use super::{commit, dispatch, following, lookup, mailboxes, not_due, rekey, retention};
 
 /// A running engine.
 pub struct Engine {
@@ -79,6 +80,7 @@ impl Engine {
             parts: Parts::default(),
             reached: Reached::default(),
             refused: Refused::default(),
+            not_due: Noted::default(),
             hands: Hands::default(),
             outbox: Notify::new(),
             woken: Notify::new(),
@@ -129,6 +131,7 @@ impl Engine {
             watch::spawn(core, "others", housekeeping::others(core.clone())),
             watch::spawn(core, "resume", housekeeping::resume(core.clone(), self.reception.clone())),
             watch::spawn(core, "commands", housekeeping::commands(core.clone(), commands)),
+            watch::spawn(core, "not due", not_due::run(core.clone())),
             watch::spawn(core, "mailboxes", mailboxes::overdue(core.clone())),
             watch::spawn(core, "figures", housekeeping::figures(core.clone())),
             watch::spawn(core, "retention", retain(core.clone())),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::effects::Vorgang;
@@ -202,12 +202,19 @@ fn age(core: &Core, vorgang: &Vorgang) -> Option<SignedDuration> {
 /// clock that was wrong: nobody knows how old it is.
 fn is_fresh(core: &Core, vorgang: &Vorgang) -> bool {
     let (fresh, akte) = (fresh(core), &vorgang.akte);
-    let holds =
-        core.settings.fresh == Duration::MAX || akte.gilt_bis.is_none_or(|until| core.clock.now() < until);
-    // What a program before this one decided does not say by what.
-    let same = akte.entschieden_nach.as_deref() == Some(core.set.load().version.as_str());
+    let holds = holds_now(core, akte.gilt_bis) && decides_so(core, akte.entschieden_nach.as_deref());
     let age = age(core, vorgang);
-    akte.spuren && holds && same && age.is_some_and(|age| age <= fresh && age >= -AHEAD.min(fresh))
+    akte.spuren && holds && age.is_some_and(|age| age <= fresh && age >= -AHEAD.min(fresh))
+}
+
+/// Whether what would be decided so until then, by time alone, still would.
+pub fn holds_now(core: &Core, until: Option<Timestamp>) -> bool {
+    core.settings.fresh == Duration::MAX || until.is_none_or(|until| core.clock.now() < until)
+}
+
+/// Whether the files that decided still run. What a program before this one decided does not say by what.
+pub fn decides_so(core: &Core, by: Option<&str>) -> bool {
+    by == Some(core.set.load().version.as_str())
 }
 
 fn later(core: &Core, cause: &str) -> Outcome {

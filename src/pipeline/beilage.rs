@@ -67,7 +67,10 @@ pub fn beilagen(
     let ours =
         |cause: &dyn std::fmt::Display| Trouble::Ours(format!("the letter cannot be written: {cause}"));
     let referenz = sending::nummer(message).to_string();
-    let datum = aemter::tag(message.now());
+    // A request that is decided anew, and is a Klärfall then, has the letter that it would have had as one from the beginning.
+    let anew = entscheidung.ergebnis == Ergebnis::Klaerfall
+        && message.befund.as_ref().is_some_and(|befund| befund.erneut);
+    let datum = aemter::tag(if anew { message.envelope.head.received } else { message.now() });
     let issuer = entscheidung.wohnort_amt.as_deref();
     let angaben = || ours(&Fehlt::Angaben);
     let fakten = || {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::message::Message;
@@ -115,8 +116,11 @@ impl Step for Decide {
         let (fall, ergebnis) = tabelle.entscheiden(&tatsachen.sachverhalt, &aemter, tag(now));
         // What holds by time alone: who keeps which register and who is of age may be others from midnight on.
         let fresh = befund.bestand.as_ref().and_then(|bestand| bestand.frisch_bis(now, self.meldefrist));
+        let last = [fresh, befund.unvollstaendig_ab].into_iter().flatten().min();
+        // At that moment it still holds: who looks again at it must not find the same, and nothing more to wait for.
+        let over = last.and_then(|last| last.checked_add(SignedDuration::from_nanos(1)).ok());
         let midnight = tag(now).tomorrow().ok().and_then(beginn);
-        let gilt_bis = [fresh, befund.unvollstaendig_ab, midnight].into_iter().flatten().min();
+        let gilt_bis = [over, midnight].into_iter().flatten().min();
         let entscheidung = Entscheidung {
             fall,
             ergebnis,

@@ -62,7 +62,10 @@ impl Step for Receipt {
         }
         let id = message.derived_id(ENTRY.word);
         let kopf = &message.record.kopf;
-        let mut values = answer::values(id, message.now(), identity.test, &self.platform, &kopf.autor);
+        // Decided anew it has its receipt: a repeat says what was said, and nothing tells that it ran once more.
+        let anew = message.befund.as_ref().is_some_and(|befund| befund.erneut);
+        let at = if anew { message.envelope.head.received } else { message.now() };
+        let mut values = answer::values(id, at, identity.test, &self.platform, &kopf.autor);
         values["original"] = answer::original(kopf);
         for (name, told) in &message.told {
             values[*name] = told.clone();
@@ -75,8 +78,12 @@ impl Step for Receipt {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
+    use crate::message::Resumed;
     use crate::pipeline::testing::{bench, building, message, platform, standards};
+    use crate::register::entscheidung::Befund;
     use crate::xml::gate;
     use crate::xml::limits::Limits;
     use crate::xoev::contract::Standards;
@@ -99,6 +106,24 @@ mod tests {
         assert_eq!(record.kopf.erstellungszeitpunkt, "2026-11-21T09:16:00.250Z");
         assert_eq!(record.kopf.leser, other.record.kopf.autor);
         assert_eq!(record.kopf.autor.name, platform()["name"].as_str().unwrap());
+    }
+
+    #[test]
+    fn what_is_decided_anew_is_receipted_as_before_and_what_waited_as_of_now() {
+        let step = building(|building| build(&json!({}), building)).unwrap();
+        let mut bench = bench();
+        let mut receipt = |anew: Option<bool>| {
+            let mut message = message();
+            if let Some(erneut) = anew {
+                let at = message.now() + SignedDuration::from_secs(20);
+                message.resumed = Some(Resumed { at, expired: false });
+                message.befund = Some(Befund { erneut, ..Befund::default() });
+            }
+            step.apply(&mut message, &mut bench).unwrap();
+            message.effects.reply.unwrap().body
+        };
+        let first = receipt(None);
+        assert!(receipt(Some(true)) == first && receipt(Some(false)) != first);
     }
 
     #[test]

@@ -326,6 +326,55 @@ pub struct Unsent {
     pub beside: Arc<[String]>,
 }
 
+/// A place among the rows that may not leave yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// When the lane can go, as the store counts time.
+    pub at: i64,
+    /// The lane.
+    pub lane: i64,
+}
+
+/// A Negativauskunft that may not leave yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Early {
+    /// Its row.
+    pub row: Uuid,
+    /// The request that it answers.
+    pub cause: Uuid,
+    /// Its Vorgang, as the store names it.
+    pub vorgang: Named,
+    /// When it may leave.
+    pub leaves: Timestamp,
+    /// Until when it would be decided so by time alone, where that is known.
+    pub gilt_bis: Option<Timestamp>,
+    /// By which set it was decided, where that is known.
+    pub entschieden_nach: Option<String>,
+}
+
+/// Some of the answers that may not leave yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotDue {
+    /// The Negativauskünfte among them.
+    pub found: Vec<Early>,
+    /// Where the next ones begin; `None` behind the last one.
+    pub next: Option<Place>,
+}
+
+impl Early {
+    /// A row that carries an answer, by its Vorgang; `None` of what is no Negativauskunft of the house's own.
+    pub fn of(
+        (row, cause, leaves): (Uuid, Uuid, Timestamp),
+        named: Named,
+        vorgang: &Vorgang,
+    ) -> Option<Early> {
+        let akte = &vorgang.akte;
+        let own = vorgang.is_negativ() && akte.nummer == Some(cause);
+        let (gilt_bis, entschieden_nach) = (akte.gilt_bis, akte.entschieden_nach.clone());
+        own.then_some(Early { row, cause, vorgang: named, leaves, gilt_bis, entschieden_nach })
+    }
+}
+
 /// How an answer lies here. Of what is no Negativauskunft on the way nothing is said beside its Vorgang: it is [`Anew::Left`], and nothing speaks
 /// against it.
 #[derive(Clone, Debug, PartialEq, Eq)]

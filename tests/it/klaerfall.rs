@@ -13,12 +13,15 @@ use drehscheibe::app::fit;
 use drehscheibe::app::house::{House, Options};
 use drehscheibe::app::place::Place;
 use drehscheibe::app::player::{Event, Given, Script};
+use drehscheibe::app::reload::Reload;
 use drehscheibe::app::script::{self, Shelf};
+use drehscheibe::app::shared::Why;
 use drehscheibe::clock::Clock;
 use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::points::Points;
 use drehscheibe::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, PartnerRef};
 use drehscheibe::route::case;
+use drehscheibe::store::contract::Store;
 use drehscheibe::store::desk::{Filter, View};
 use drehscheibe::store::stamp::Scope;
 use drehscheibe::telemetry::parts::{Failing, Turn};
@@ -26,6 +29,7 @@ use drehscheibe::transport::ids::sha256_hex;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use crate::engine::house::takes_back_release;
 use crate::letters::house::words_of;
 use crate::support::{Receiver, StageDir, free_port, root, until};
 
@@ -58,6 +62,8 @@ const UNDIGESTED: &[(&str, &str)] = &[
 ];
 /// The same where something lies with the office of the birthplace that nobody took.
 const LYING: (&str, &str) = ("J", "negativ-bekannt");
+/// The same where it was a Negativauskunft until other files ran.
+const LATE: (&str, &str) = ("M", "negativ-bekannt");
 /// The same where a notice of a registry office is open.
 const NOTICED: (&str, &str) = ("Q", "klaerfall-hinweis");
 
@@ -124,11 +130,7 @@ pub fn stage(letter: &str, http: SocketAddr, callbacks: SocketAddr) -> StageDir 
         fs::write(to.join(file), text).unwrap();
     }
     if letter == "M" {
-        let file = to.join("tables/aemter.yaml");
-        let text = fs::read_to_string(&file).unwrap();
-        let (before, hamburg) = text.split_once("- id: jugendamt-hamburg").unwrap();
-        let hamburg = hamburg.replacen("    freigabe-seit: 2026-01-01\n", "", 1);
-        fs::write(&file, format!("{before}- id: jugendamt-hamburg{hamburg}")).unwrap();
+        takes_back_release(&to, "jugendamt-hamburg");
     }
     for tray in ["jugendamt-bremen", "jugendamt-hamburg", "postfach"] {
         for way in ["in", "out"] {
@@ -299,9 +301,10 @@ fn stand_in(heads: &[(String, String)]) -> &str {
     heads.iter().find(|(name, _)| name == "stand").map_or("", |(_, stand)| stand)
 }
 
-async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
+/// `late`: it is one only by files that are applied within the fixed delay; before, it was a Negativauskunft.
+async fn asked((letter, name, late): (&str, &str, bool), logged: &Lines) -> Outside {
     let (http, receiver) = (free_port(), Receiver::start().await);
-    let stage = stage(letter, http, receiver.address);
+    let stage = stage(if late { "" } else { letter }, http, receiver.address);
     let script = played(&stage, name);
     let clock = Clock::set(began());
     let options = Options {
@@ -347,6 +350,18 @@ async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
     let reply = masked(&answer.text().await.unwrap());
 
     let store = house.shared.core.store.clone();
+    if late {
+        clock.move_to(began() + SignedDuration::from_secs(20));
+        assert_eq!(letters_of(&*store, clock.now()).await, ["A"]);
+        takes_back_release(&stage.stage(), "jugendamt-hamburg");
+        Reload(house.shared.clone()).swap(true, &Why::Ordered).await.unwrap();
+        for _ in 0..3_000 {
+            if letters_of(&*store, clock.now()).await == [letter] {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
     let all = Filter { limit: 1000, ..Filter::default() };
     let listed = store.list(&Scope::Operator, all).await.unwrap();
     let message = listed.iter().find(|message| message.binding == "http /v1/antraege").unwrap();
@@ -389,16 +404,7 @@ async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
     let metrics = client.get(format!("http://{http}/metrics")).send().await.unwrap().text().await.unwrap();
     let told = metrics.lines().filter(|line| !line.starts_with('#')).find(|line| tells_a_letter(line));
     assert_eq!(told, None, "{letter}: a metric tells the case");
-    let view = View {
-        scope: Scope::Operator,
-        limit: 100,
-        person: "test".into(),
-        reason: "test".into(),
-        now: clock.now(),
-    };
-    let faelle = store.vorgaenge(view, None).await.unwrap();
-    let faelle: Vec<String> =
-        faelle.iter().filter_map(|vorgang| vorgang.akte.fall.map(|fall| format!("{fall:?}"))).collect();
+    let faelle = letters_of(&*store, clock.now()).await;
     assert!(faelle.iter().all(|fall| fall == letter) && !faelle.is_empty(), "{letter}: {faelle:?}");
 
     let logged = String::from_utf8_lossy(&logged.0.lock().unwrap()).into_owned();
@@ -421,6 +427,14 @@ async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
     outside
 }
 
+/// The letters of all cases.
+async fn letters_of(store: &dyn Store, now: Timestamp) -> Vec<String> {
+    let (scope, limit) = (Scope::Operator, 100);
+    let view = View { scope, limit, person: "test".into(), reason: "test".into(), now };
+    let faelle = store.vorgaenge(view, None).await.unwrap();
+    faelle.iter().filter_map(|vorgang| vorgang.akte.fall.map(|fall| format!("{fall:?}"))).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_klaerfall_looks_the_same_from_outside() {
     let lines = Lines(Arc::default());
@@ -433,8 +447,15 @@ async fn every_klaerfall_looks_the_same_from_outside() {
     // Nobody else in this binary sets one; what other tests log is looked through as well.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let mut first: Option<Outside> = None;
-    for (letter, name) in LETTERS.iter().chain(UNDIGESTED).chain([&LYING, &NOTICED]) {
-        let outside = asked(letter, name, &lines).await;
+    let all = LETTERS.iter().chain(UNDIGESTED).chain([&LYING, &NOTICED]);
+    let all = all.map(|(letter, name)| (*letter, *name, false)).chain([(LATE.0, LATE.1, true)]);
+    for (letter, name, late) in all {
+        let mut outside = asked((letter, name, late), &lines).await;
+        if let Some(first) = first.as_ref().filter(|_| late) {
+            // Only an auditor sees the trail, and there it stands that it was decided twice, but not how.
+            assert!(!outside.audit.is_empty() && !tells_a_letter(&format!("{:?}", outside.audit)));
+            outside.audit.clone_from(&first.audit);
+        }
         match &first {
             None => {
                 assert_eq!(

@@ -229,6 +229,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("outbox_is_doomed", include_str!("sql/outbox_is_doomed.sql")),
     ("outbox_lost", include_str!("sql/outbox_lost.sql")),
     ("outbox_next_way", include_str!("sql/outbox_next_way.sql")),
+    ("outbox_not_due", include_str!("sql/outbox_not_due.sql")),
     ("outbox_of_cause", include_str!("sql/outbox_of_cause.sql")),
     ("outbox_of_resumed", include_str!("sql/outbox_of_resumed.sql")),
     ("outbox_of_subject", include_str!("sql/outbox_of_subject.sql")),

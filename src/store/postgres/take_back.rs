@@ -1,6 +1,9 @@
 //! Answers that are taken back before they leave: their rows go, and their request waits to be decided anew.
 //! All of an answer or nothing of it; never a row of which anything may have left.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
@@ -15,7 +18,7 @@ use crate::seal::index::Tag;
 use crate::store::anew::Anews;
 use crate::store::decide::{self, Owed};
 use crate::store::error::StoreError;
-use crate::store::lane::{Anew, Lies, Unsent};
+use crate::store::lane::{Anew, Early, Lies, NotDue, Place, Unsent};
 use crate::store::mailbox::Reader;
 use crate::store::postgres::ask::{self, Tx, rows, run};
 use crate::store::postgres::audit::Trail;
@@ -30,7 +33,7 @@ use crate::store::sealing::due;
 use crate::store::sealing::prepare::Work;
 use crate::store::sealing::speaks::Speaks;
 use crate::store::sealing::take_back::{SPOKEN_AGAINST, TakeBackWork};
-use crate::store::sealing::values::{Stored, micros};
+use crate::store::sealing::values::{Stored, limit, micros, time};
 use crate::store::states::RowState;
 
 /// A row that goes.
@@ -188,6 +191,43 @@ async fn answer_of(base: &Base, who: &Reader, row: Uuid) -> Stored<Option<(Uuid,
     Ok(head.and_then(|head| head.delivers()).map(|vorgang| (closed.cause, vorgang)))
 }
 
+/// Negativauskünfte that may not leave yet.
+async fn not_due(
+    base: &Base,
+    (from, now): (Place, Timestamp),
+    beside: &[String],
+    most: usize,
+) -> Stored<NotDue> {
+    let client = base.db.get().await?;
+    let asked: &[&(dyn ToSql + Sync)] = &[&micros(now), &from.at, &from.lane, &limit(most)];
+    let listed = rows(&client, sql!("outbox_not_due"), asked).await?;
+    let place = |r: &Row| -> Stored<Place> { Ok(Place { at: get(r, 0)?, lane: get(r, 1)? }) };
+    let next = listed.last().filter(|_| listed.len() >= most).map(place).transpose()?;
+    let (mut ids, mut numbers) = (Vec::new(), Vec::new());
+    for r in &listed {
+        if !beside.contains(&get::<String>(r, 4)?) {
+            ids.push((get::<Uuid>(r, 2)?, get::<Uuid>(r, 3)?, time(get(r, 6)?)));
+            numbers.push(get::<i64>(r, 5)?);
+        }
+    }
+    let mut contents = blob::heads(&client, &numbers).await?;
+    let (mut owners, mut asked) = (Vec::new(), Vec::new());
+    for (id, nr) in ids.into_iter().zip(&numbers) {
+        if let Some(content) = contents.remove(nr) {
+            asked.push((Owner::new("outbox", id.0), content));
+            owners.push(id);
+        }
+    }
+    let mut carried = Vec::new();
+    for (opened, id) in base.keyring.open_all(&client, asked).await?.into_iter().zip(owners) {
+        carried.extend(due::delivers(opened)?.map(|named| (id, named)));
+    }
+    let keys: HashSet<&[u8]> = carried.iter().map(|(_, named)| &named[..]).collect();
+    let vorgaenge = register::vorgaenge_by(base, &client, keys.into_iter().collect()).await?;
+    let found = carried.iter().filter_map(|(id, named)| Early::of(*id, *named, vorgaenge.get(named)?));
+    Ok(NotDue { found: found.collect(), next })
+}
+
 #[async_trait]
 impl Anews for PostgresStore {
     async fn lies(&self, unsent: Unsent, held: Option<i64>) -> Result<Lies, StoreError> {
@@ -201,6 +241,16 @@ impl Anews for PostgresStore {
         let outcome = transact!(self.base.db, tx => anew(&tx, ((by, now), &back), month).await)?;
         watch.tell();
         Ok(outcome)
+    }
+
+    async fn not_due(
+        &self,
+        (from, now): (Option<Place>, Timestamp),
+        beside: Arc<[String]>,
+        most: usize,
+    ) -> Result<NotDue, StoreError> {
+        let from = from.unwrap_or(Place { at: micros(now), lane: i64::MAX });
+        not_due(&self.base, (from, now), &beside, most).await
     }
 
     async fn answer_of(&self, reader: &Reader, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {

@@ -1,6 +1,8 @@
 //! Answers that are taken back before they leave: their rows go, and their request waits to be decided anew.
 //! All of an answer or nothing of it; never a row of which anything may have left.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,14 +15,14 @@ use crate::seal::index::Tag;
 use crate::store::anew::Anews;
 use crate::store::decide::{self, Owed};
 use crate::store::error::StoreError;
-use crate::store::lane::{Anew, Lies, Unsent};
+use crate::store::lane::{Anew, Early, Lies, NotDue, Place, Unsent};
 use crate::store::mailbox::Reader;
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::due::{self, ClosedDue};
 use crate::store::sealing::prepare::Work;
 use crate::store::sealing::speaks::Speaks;
 use crate::store::sealing::take_back::{SPOKEN_AGAINST, TakeBackWork};
-use crate::store::sealing::values::{Stored, micros};
+use crate::store::sealing::values::{Stored, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::parts::SqliteStore;
@@ -172,6 +174,38 @@ fn answer_of(
     Ok(head.and_then(|head| head.delivers()).map(|vorgang| (closed.cause, vorgang)))
 }
 
+/// A row that may not leave yet: its place, its id with the request and when it may, its type, its content.
+type Waits = (Place, (Uuid, Uuid, Timestamp), String, i64);
+
+/// Negativauskünfte that may not leave yet.
+fn not_due(
+    connection: &Connection,
+    keyring: &Keyring,
+    (from, now): (Place, Timestamp),
+    beside: &[String],
+    most: usize,
+) -> Stored<NotDue> {
+    let mut list = connection.prepare_cached(sql!("outbox_not_due")).map_err(trouble)?;
+    let read = |r: &rusqlite::Row<'_>| -> rusqlite::Result<Waits> {
+        let place = Place { at: r.get(0)?, lane: r.get(1)? };
+        Ok((place, (uuid(r.get(2)?)?, uuid(r.get(3)?)?, time(r.get(6)?)), r.get(4)?, r.get(5)?))
+    };
+    let asked = params![micros(now), from.at, from.lane, limit(most)];
+    let rows: Vec<Waits> = list.query_map(asked, read).and_then(Iterator::collect).map_err(trouble)?;
+    let next = rows.last().filter(|_| rows.len() >= most).map(|(place, ..)| *place);
+    let mut found = Vec::new();
+    for (_, row, message, sealed) in rows {
+        if beside.contains(&message) {
+            continue;
+        }
+        let opened = Opened::without_body(connection, keyring, sealed, Owner::new("outbox", row.0));
+        let Some(named) = due::delivers(opened)? else { continue };
+        let vorgang = register::vorgang(connection, keyring, &named)?;
+        found.extend(vorgang.and_then(|vorgang| Early::of(row, named, &vorgang)));
+    }
+    Ok(NotDue { found, next })
+}
+
 #[async_trait]
 impl Anews for SqliteStore {
     async fn lies(&self, unsent: Unsent, held: Option<i64>) -> Result<Lies, StoreError> {
@@ -201,6 +235,16 @@ impl Anews for SqliteStore {
             Ok(outcome)
         })
         .await
+    }
+
+    async fn not_due(
+        &self,
+        (from, now): (Option<Place>, Timestamp),
+        beside: Arc<[String]>,
+        most: usize,
+    ) -> Result<NotDue, StoreError> {
+        let from = from.unwrap_or(Place { at: micros(now), lane: i64::MAX });
+        self.readers.ask(move |db, keyring| not_due(db, keyring, (from, now), &beside, most)).await
     }
 
     async fn answer_of(&self, reader: &Reader, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {

@@ -7,7 +7,7 @@ use drehscheibe::cli::sample::{Wish, eintragung, korrektur, loeschung};
 use drehscheibe::effects::Stored;
 use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::engine::ports::Ports;
-use drehscheibe::envelope::{How, Inbound, PartnerRef};
+use drehscheibe::envelope::{How, Inbound, PartnerRef, Verdict};
 use drehscheibe::plan::PlanSet;
 use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::store::desk::{Filter, View};
@@ -18,6 +18,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::lain::{art, reported};
+use super::no_wrong_answer::Witnessed;
 use super::taken_back::{CHILD, Played, Ways, found, says};
 use crate::support::until;
 
@@ -363,26 +364,31 @@ async fn what_other_files_or_another_day_would_decide_is_decided_anew() {
 
 /// Delivers as another office that this child has an Eintragung, with its place as a name alone; our id of what was refused.
 async fn delivered_by_another(played: &mut Played) -> Uuid {
+    let (_, verdict) = by_another(&mut played.world, CHILD, 100).await;
+    assert_eq!(verdict.state, Inbound::Rejected, "{:?}", verdict.codes);
+    verdict.id
+}
+
+/// The same of a child, made at this second.
+pub(super) async fn by_another(world: &mut Witnessed, child: u64, second: u32) -> (Wish, Verdict) {
     let (from, to) = ("jga:040110000000", "jga:020000000000");
-    let message = played.world.house.fresh();
+    let message = world.house.fresh();
     let wish = Wish {
         message,
         arten: vec!["01"],
-        second: 100,
+        second,
         jugendamt: "020000000000",
         jugendamt_name: "Jugendamt Hamburg-Mitte",
-        ..Wish::plain(CHILD)
+        ..Wish::plain(child)
     };
     let body = eintragung(&wish);
     let (begin, end) = ("<xfg:registerfuehrendeStelleARS", "</xfg:registerfuehrendeStelleARS>");
     let key = &body[body.find(begin).unwrap()..body.find(end).unwrap() + end.len()];
     let body = body.replace(key, "").replace(from, to);
     let name = format!("d-{message}");
-    let house = &mut played.world.house;
+    let house = &mut world.house;
     let envelope = house.envelope("http /v1/lieferungen", "jugendamt-hamburg", &name, body, None);
-    let verdict = house.deliver(envelope).await;
-    assert_eq!(verdict.state, Inbound::Rejected, "{:?}", verdict.codes);
-    verdict.id
+    (wish, house.deliver(envelope).await)
 }
 
 /// What another office left open about a child the office whose register it is ends by its word (rules.md 2.1).

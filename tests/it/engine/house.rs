@@ -1,6 +1,10 @@
 //! A house in this process: the stage of the demonstration with all its routes over the real engine and the embedded store, with a clock
 //! that a test moves. Several tests play in it; it knows none of their stories.
 
+use std::any::Any;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,23 +45,48 @@ pub fn tafeln() -> Arc<Tafeln> {
 
 fn compiled() -> (Arc<PlanSet>, Arc<Tafeln>) {
     static SET: OnceLock<(Arc<PlanSet>, Arc<Tafeln>)> = OnceLock::new();
+    SET.get_or_init(|| compile(root().join("deploy/stages/demo"))).clone()
+}
+
+fn compile(config: PathBuf) -> (Arc<PlanSet>, Arc<Tafeln>) {
+    let data = root().join("target/unused");
+    let place = Place { config, routes: root().join("routes"), xsd: root().join("xsd"), data };
+    let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
+    let tafeln = fit.compiled.tafeln.clone();
+    (Arc::new(fit.compiled.into_plan_set(Default::default(), fit.standards, Stage::Demo)), tafeln)
+}
+
+/// The same stage, where the office of the mother's residence has released no automatic answers: what is an A becomes an M.
+pub fn unreleased() -> Arc<PlanSet> {
+    static SET: OnceLock<Arc<PlanSet>> = OnceLock::new();
     let make = || {
-        let place = Place {
-            config: root().join("deploy/stages/demo"),
-            routes: root().join("routes"),
-            xsd: root().join("xsd"),
-            data: root().join("target/unused"),
-        };
-        let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
-        let tafeln = fit.compiled.tafeln.clone();
-        (Arc::new(fit.compiled.into_plan_set(Default::default(), fit.standards, Stage::Demo)), tafeln)
+        let (folder, demo) = (tempfile::tempdir().unwrap(), root().join("deploy/stages/demo"));
+        let copied = Command::new("cp").arg("-r").arg(&demo).arg(folder.path()).status().unwrap();
+        assert!(copied.success());
+        let config = folder.path().join("demo");
+        takes_back_release(&config, AMT);
+        compile(config).0
     };
     SET.get_or_init(make).clone()
 }
 
+/// Takes the release of automatic answers out of what the tables of a stage say of an office.
+pub fn takes_back_release(config: &Path, amt: &str) {
+    let (file, begins) = (config.join("tables/aemter.yaml"), format!("- id: {amt}\n"));
+    let text = fs::read_to_string(&file).unwrap();
+    let (before, own) = text.split_once(&begins).unwrap();
+    let without = own.replacen("    freigabe-seit: 2026-01-01\n", "", 1);
+    assert_ne!(without, own);
+    fs::write(&file, format!("{before}{begins}{without}")).unwrap();
+}
+
 /// The same set with partners that are reached.
 pub fn set_with(destinations: Destinations) -> Arc<PlanSet> {
-    let set = set();
+    reaching(&set(), destinations)
+}
+
+/// A set with partners that are reached.
+pub fn reaching(set: &PlanSet, destinations: Destinations) -> Arc<PlanSet> {
     Arc::new(PlanSet {
         version: set.version.clone(),
         stage: set.stage,
@@ -72,14 +101,31 @@ pub fn set_with(destinations: Destinations) -> Arc<PlanSet> {
     })
 }
 
+/// A store that runs, with what has to stay as long as it does.
+pub type Kept = (Arc<dyn Store>, Box<dyn Any + Send>);
+
+/// An embedded store in a folder of its own.
+pub async fn embedded() -> Kept {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = sqlite::open::Settings {
+        path: folder.path().to_owned(),
+        stage: Stage::Demo,
+        master: secrecy::SecretBox::new(Box::new([7u8; 32])),
+        read_only: false,
+    };
+    let store = SqliteStore::open(opened).unwrap();
+    store.lock_for_run().await.unwrap();
+    (Arc::new(store), Box::new(folder))
+}
+
 /// A running house.
 pub struct House {
-    _folder: tempfile::TempDir,
+    _keeps: Box<dyn Any + Send>,
     pub clock: Clock,
     pub store: Arc<dyn Store>,
     pub engine: Option<Engine>,
     pub points: Points,
-    set: Arc<PlanSet>,
+    pub set: Arc<PlanSet>,
     settings: Settings,
     /// The last number that was given to a message.
     pub number: u64,
@@ -92,19 +138,21 @@ impl House {
     }
 
     pub async fn of(number: u64, at: Timestamp, set: Arc<PlanSet>, settings: Settings) -> House {
-        let folder = tempfile::tempdir().unwrap();
-        let opened = sqlite::open::Settings {
-            path: folder.path().to_owned(),
-            stage: Stage::Demo,
-            master: secrecy::SecretBox::new(Box::new([7u8; 32])),
-            read_only: false,
-        };
-        let store = SqliteStore::open(opened).unwrap();
-        store.lock_for_run().await.unwrap();
+        House::on(embedded().await, number, at, set, settings)
+    }
+
+    /// A house on a store that runs.
+    pub fn on(
+        (store, keeps): Kept,
+        number: u64,
+        at: Timestamp,
+        set: Arc<PlanSet>,
+        settings: Settings,
+    ) -> House {
         let mut house = House {
-            _folder: folder,
+            _keeps: keeps,
             clock: Clock::set(at),
-            store: Arc::new(store),
+            store,
             engine: None,
             points: Points::none(),
             set,

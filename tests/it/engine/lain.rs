@@ -29,7 +29,7 @@ use crate::support::until;
 const DAY: i64 = 86_400;
 
 /// Asks, and returns the request with what its sender was told.
-async fn asked(played: &mut Played) -> (Envelope, Stand) {
+pub(super) async fn asked(played: &mut Played) -> (Envelope, Stand) {
     let request = played.world.request(CHILD);
     let verdict = played.world.house.deliver(request.clone()).await;
     assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
@@ -37,7 +37,7 @@ async fn asked(played: &mut Played) -> (Envelope, Stand) {
 }
 
 /// What whoever asks is told, and whoever repeats the request.
-async fn heard(played: &mut Played, request: &Envelope) -> (Stand, Stand) {
+pub(super) async fn heard(played: &mut Played, request: &Envelope) -> (Stand, Stand) {
     let core = played.world.house.engine.as_ref().unwrap().core.clone();
     let partner = PartnerRef { id: "kita-portal-nord".to_owned(), how: How::Memory };
     let asks = Ports(core).standing(&partner, request.head.id).await.unwrap().unwrap();

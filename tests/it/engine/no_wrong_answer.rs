@@ -36,7 +36,7 @@ const CRASHES: &[Point] = &[
 
 /// What was delivered, as its sender knows it.
 #[derive(Clone, Debug)]
-struct Delivered {
+pub(super) struct Delivered {
     id: Uuid,
     child: u64,
     entry: bool,
@@ -49,8 +49,8 @@ struct Delivered {
 /// A house, and what its outside remembers.
 pub struct Witnessed {
     pub house: House,
-    delivered: Vec<Delivered>,
-    asked: BTreeMap<Uuid, u64>,
+    pub(super) delivered: Vec<Delivered>,
+    pub(super) asked: BTreeMap<Uuid, u64>,
     /// The number of the first delivery of the load.
     pub first: u64,
     /// The id of the last one.
@@ -106,7 +106,7 @@ impl Witnessed {
         self.house.envelope("http /v1/lieferungen", AMT, &name, body, None)
     }
 
-    fn remember(&mut self, wish: &Wish, verdict: &Verdict) {
+    pub(super) fn remember(&mut self, wish: &Wish, verdict: &Verdict) {
         if verdict.again || verdict.state == Inbound::Denied {
             return;
         }
@@ -164,7 +164,7 @@ impl Witnessed {
     }
 
     /// All messages in the order of their commits, with the state that they are in now.
-    async fn order(&self) -> Vec<(Uuid, Inbound)> {
+    pub(super) async fn order(&self) -> Vec<(Uuid, Inbound)> {
         let filter = Filter { limit: 10_000, ..Filter::default() };
         let mut listed = self.house.store.list(&Scope::Operator, filter).await.unwrap();
         listed.reverse();
@@ -174,7 +174,7 @@ impl Witnessed {
 
 /// Why a Negativauskunft must not have left: a delivery before it that gives the child an entry, and no later word about it that
 /// came after it. What came before it and was made later ends nothing: the entry is refused as older, and its stamp is a claim.
-fn wrong(world: &Witnessed, child: u64, before: &[(Uuid, Inbound)]) -> Option<Delivered> {
+pub(super) fn wrong(world: &Witnessed, child: u64, before: &[(Uuid, Inbound)]) -> Option<Delivered> {
     let there = |one: &&Delivered| before.iter().any(|(id, _)| *id == one.id);
     let came = || world.delivered.iter().filter(|one| one.child == child).filter(there);
     // Who waited and was taken meanwhile may have been taken before the request: that is believed.
@@ -208,7 +208,7 @@ async fn unless_it_died<E>(
     }
 }
 
-async fn step(played: &mut Witnessed, lot: &mut Seeded, children: &[u64], unread: &mut Vec<Wish>) {
+pub(super) async fn step(played: &mut Witnessed, lot: &mut Seeded, children: &[u64], unread: &mut Vec<Wish>) {
     let child = children[lot.below(children.len() as u64) as usize];
     let entry = lot.below(2) == 0;
     let mut wish = Wish {

@@ -24,7 +24,7 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::far::{Does, Far};
-use super::house::{AMT, House, set_with};
+use super::house::{AMT, House, Kept, set_with};
 use super::no_wrong_answer::Witnessed;
 use super::rig::{TestStep, start_of_time};
 use crate::support::until;
@@ -88,6 +88,11 @@ impl Played {
     }
 
     pub(super) async fn with(number: u64, ways: Ways) -> Played {
+        Played::on(number, ways, None).await
+    }
+
+    /// The same on a store that runs.
+    pub(super) async fn on(number: u64, ways: Ways, store: Option<Kept>) -> Played {
         let (down, closed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let clock = drehscheibe::clock::Clock::set(start_of_time());
         let seen = (down.clone(), closed.clone());
@@ -131,7 +136,10 @@ impl Played {
         if let Some(seconds) = ways.unread {
             besides(with, Arc::new(Unread(SignedDuration::from_secs(seconds))));
         }
-        let house = House::of(number, start_of_time(), set, settings).await;
+        let house = match store {
+            None => House::of(number, start_of_time(), set, settings).await,
+            Some(store) => House::on(store, number, start_of_time(), set, settings),
+        };
         let mut world = Witnessed::of(house);
         world.declared(&[CHILD, 2]).await;
         Played { world, mailboxes, service, office, down, letters, closed, other, refuses }

@@ -7,8 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use drehscheibe::effects::{Answer, Outgoing, Question};
 use drehscheibe::envelope::{Claim, Envelope};
-use drehscheibe::seal::index::Tag;
-use drehscheibe::store::anew::Anews;
 use drehscheibe::store::claims::{Claims, SpoolRead, SpoolWrite};
 use drehscheibe::store::contract::*;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
@@ -52,6 +50,10 @@ pub struct Troubled {
     pub unheard: AtomicBool,
     pub most_entries: AtomicUsize,
     pub commits: AtomicUsize,
+    /// Answers that were to be decided anew.
+    pub anews: AtomicUsize,
+    /// Whoever looks before an answer leaves is told that it is none.
+    pub blind: AtomicBool,
     /// The database lacks what was acknowledged.
     pub history: AtomicBool,
     /// The call in which whoever makes it panics.
@@ -77,6 +79,8 @@ impl Troubled {
             unheard: AtomicBool::default(),
             most_entries: AtomicUsize::default(),
             commits: AtomicUsize::default(),
+            anews: AtomicUsize::default(),
+            blind: AtomicBool::default(),
             history: AtomicBool::default(),
             breaks: Mutex::default(),
         }
@@ -231,21 +235,6 @@ impl Claims for Troubled {
 
     async fn collect_garbage(&self) -> Result<u64, StoreError> {
         self.inner.collect_garbage().await
-    }
-}
-
-#[async_trait]
-impl Anews for Troubled {
-    async fn lies(&self, unsent: Unsent, held: Option<i64>) -> Result<Lies, StoreError> {
-        self.inner.lies(unsent, held).await
-    }
-
-    async fn run_anew(&self, unsent: Unsent, by: Uuid, now: Timestamp) -> Result<Anew, StoreError> {
-        self.inner.run_anew(unsent, by, now).await
-    }
-
-    async fn answer_of(&self, reader: &Reader, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {
-        self.inner.answer_of(reader, row).await
     }
 }
 

@@ -15,6 +15,7 @@ pub mod kept;
 pub mod lanes;
 pub mod looks;
 pub mod mailbox;
+pub mod not_due;
 pub mod objections;
 pub mod paused;
 pub mod reading;
@@ -65,6 +66,7 @@ macro_rules! store_contract {
                 what_an_entry_does_besides_does_not_hide_that_nothing_was_taken_back;
             ground: what_changes_a_record_takes_an_answer_back what_may_have_left_is_told_that_its_ground_has_ended
                 what_says_less_of_a_register_takes_its_answers_back what_retention_removes_is_noted_with_what_rests_on_it;
+            not_due: answers_that_may_not_leave_yet_are_found_in_their_order what_walking_through_answers_costs;
             cost: what_asking_for_answers_costs_a_commit;
             kept: what_a_commit_keeps_is_what_a_claim_would_get what_a_commit_keeps_is_settled_like_any_other
                 a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
