@@ -24,7 +24,7 @@ use super::housekeeping::pauses_known;
 use super::onward;
 use super::ports::Ports;
 use super::settle::report;
-use super::unsent;
+use super::unsent::{self, HandedOut};
 
 /// How long a reader has something in hand where its mailbox says nothing else.
 const LEASE: Duration = Duration::from_secs(300);
@@ -144,8 +144,10 @@ impl Mailboxes for Ports {
         held(core, &reader)?;
         let ticket = asking.receipt.as_deref().and_then(|shown| core.store.ticket(shown));
         // It is looked at like anything that leaves, whatever receipt is shown with it: that may be of another row, or of a hand-out that is over.
-        if !unsent::may_be_handed_out(core, &reader, id).await? {
-            return Ok(Fetch::Behind);
+        match unsent::may_be_handed_out(core, &reader, id).await? {
+            HandedOut::Now => {}
+            HandedOut::NotYet => return Ok(Fetch::Behind),
+            HandedOut::Aside => return Ok(Fetch::Unknown),
         }
         let ask = stored::Ask { id, ticket, key: asking.key, lease, now: core.clock.now() };
         let handed = core.store.hand_out(&reader, ask).await.map_err(|error| failed(core, &error))?;

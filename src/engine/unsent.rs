@@ -133,28 +133,39 @@ pub async fn run_anew(core: &Core, row: Uuid, answer: Unsent) -> Result<Anew, St
     Ok(outcome)
 }
 
+/// Whether a reader of a mailbox may get this row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandedOut {
+    /// It may.
+    Now,
+    /// Not yet: something is to be done or to end first.
+    NotYet,
+    /// It lies there no more: it waits for a person.
+    Aside,
+}
+
 /// Whether a reader of a mailbox may get this row; where it may not, its request is decided anew, or it waits for a person.
-pub async fn may_be_handed_out(core: &Core, reader: &Reader, row: Uuid) -> Result<bool, Busy> {
+pub async fn may_be_handed_out(core: &Core, reader: &Reader, row: Uuid) -> Result<HandedOut, Busy> {
     let failed = |error: StoreError| {
         core.store_failed(&error);
         busy("the store cannot be used now")
     };
     let Some((cause, vorgang)) = core.store.answer_of(reader, row).await.map_err(failed)? else {
-        return Ok(true);
+        return Ok(HandedOut::Now);
     };
     let answer = answer(core, cause, vorgang);
     match judged(core, &answer, None).await? {
-        Becomes::Leaves => Ok(true),
-        Becomes::Anew => run_anew(core, row, answer).await.map(|_| false).map_err(failed),
+        Becomes::Leaves => Ok(HandedOut::Now),
+        Becomes::Anew => run_anew(core, row, answer).await.map(|_| HandedOut::NotYet).map_err(failed),
         // What is in hand is asked for again, and what is open ends, or is not collected in time.
-        Becomes::Waits | Becomes::Open => Ok(false),
+        Becomes::Waits | Becomes::Open => Ok(HandedOut::NotYet),
         Becomes::Person(cause, next_step) => {
             let outcome = parked(cause, next_step);
             let held = core.store.hold_back(reader, row, outcome.clone(), core.clock.now()).await;
-            if let Some((destination, attempts)) = held.map_err(failed)? {
-                report(&destination, attempts, &outcome);
-            }
-            Ok(false)
+            // Somebody has it in hand, or was faster.
+            let Some((destination, attempts)) = held.map_err(failed)? else { return Ok(HandedOut::NotYet) };
+            report(&destination, attempts, &outcome);
+            Ok(HandedOut::Aside)
         }
     }
 }

@@ -217,12 +217,13 @@ pub enum ClosedLate {
 }
 
 /// Whether it counts: only by the receipt of the last hand-out (`fits`), and where nobody else has said what became of that. `said`: a person
-/// has said that it did not arrive.
-pub fn closed_late(state: RowState, fits: bool, said: bool) -> Option<ClosedLate> {
+/// has said that it did not arrive. `doubted`: it was handed out and nobody has said what became of that; so what was held back since was read.
+pub fn closed_late(state: RowState, fits: bool, said: bool, doubted: bool) -> Option<ClosedLate> {
     match (state, said) {
         _ if !fits => None,
         (RowState::Unclear, _) => Some(ClosedLate::Answers),
         (RowState::Parked, true) => Some(ClosedLate::Contradicts),
+        (RowState::Parked, false) if doubted => Some(ClosedLate::Answers),
         _ => None,
     }
 }
@@ -544,17 +545,18 @@ mod tests {
 
     #[test]
     fn a_late_close_counts_by_the_last_receipt_and_where_nobody_else_has_said() {
-        assert_eq!(closed_late(RowState::Unclear, true, false), Some(ClosedLate::Answers));
-        assert_eq!(closed_late(RowState::Parked, true, true), Some(ClosedLate::Contradicts));
-        assert_eq!(
-            closed_late(RowState::Parked, true, false),
-            None,
-            "it was refused, or nobody had fetched it"
-        );
-        for state in [RowState::Unclear, RowState::Parked] {
-            assert_eq!(closed_late(state, false, true), None, "another hand-out's receipt");
+        for doubted in [false, true] {
+            let late = |state, fits, said| closed_late(state, fits, said, doubted);
+            assert_eq!(late(RowState::Unclear, true, false), Some(ClosedLate::Answers));
+            assert_eq!(late(RowState::Parked, true, true), Some(ClosedLate::Contradicts));
+            // Else it was refused, or nobody had fetched it.
+            assert_eq!(late(RowState::Parked, true, false), doubted.then_some(ClosedLate::Answers));
+            for state in [RowState::Unclear, RowState::Parked] {
+                assert_eq!(late(state, false, true), None, "another hand-out's receipt");
+                assert_eq!(late(state, false, false), None, "another hand-out's receipt");
+            }
+            assert_eq!(late(RowState::Sent, true, false), None);
         }
-        assert_eq!(closed_late(RowState::Sent, true, false), None);
     }
 
     #[test]

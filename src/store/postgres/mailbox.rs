@@ -158,9 +158,8 @@ async fn end(
             }
             let last = fence.is_some_and(|stands| decide::last_hand_out(ticket.fence, stands));
             let fits = matches!(outcome, Outcome::Sent { .. }) && last;
-            let Some(late) = decide::closed_late(found.state, fits, noted.said) else {
-                return Ok(Ended::Stale);
-            };
+            let late = decide::closed_late(found.state, fits, noted.said, found.doubted);
+            let Some(late) = late else { return Ok(Ended::Stale) };
             if settle::as_closed(base, tx, (ticket.row, due::closed_late(ticket)), now, month).await? {
                 return closed_late(tx, ticket, late, (found, outcome), (now, month)).await;
             }

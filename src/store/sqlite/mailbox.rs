@@ -166,7 +166,8 @@ fn end(
         }
         let last = fence.is_some_and(|stands| decide::last_hand_out(ticket.fence, stands));
         let fits = matches!(outcome, Outcome::Sent { .. }) && last;
-        let Some(late) = decide::closed_late(found.state, fits, noted.said) else { return Ok(Ended::Stale) };
+        let late = decide::closed_late(found.state, fits, noted.said, found.doubted);
+        let Some(late) = late else { return Ok(Ended::Stale) };
         return closed_late(scene, ticket, late, (found, outcome), now);
     }
     if decide::taken_meanwhile(&outcome, (ticket.fence, fence), found.first && found.doubted) {

@@ -84,7 +84,7 @@ impl Problem {
                 StatusCode::NOT_FOUND,
                 "nicht-gefunden",
                 "Nicht gefunden",
-                "Diesen Pfad gibt es nicht, oder die Nachricht gehört nicht zu diesem Partner.",
+                "Diesen Pfad gibt es nicht, die Nachricht gehört nicht zu diesem Partner, oder sie liegt nicht mehr in seinem Postfach.",
             ),
             Problem::Method(_) => (
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -12,7 +12,7 @@ use drehscheibe::plan::PlanSet;
 use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::store::desk::{Filter, View};
 use drehscheibe::store::stamp::Scope;
-use drehscheibe::transport::port::mailbox::{Asking, Fetch, Mailboxes};
+use drehscheibe::transport::port::mailbox::{Asking, End, Ended, Fetch, Mailboxes};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
@@ -470,7 +470,7 @@ async fn what_a_reader_must_not_get_waits_for_a_person() {
     let row = found("one lies there", one).await;
     let fetch = async |row| ports.fetch(&reader, row, Asking { receipt: None, key: None }).await.unwrap();
     // A reader had it in its hand: it may have it.
-    assert!(matches!(fetch(row).await, Fetch::Handed(_)));
+    let Fetch::Handed(handed) = fetch(row).await else { panic!("it lies there") };
     happens(&mut played, Happens::Deleted).await;
     assert_eq!(played.world.letters().await[&id], Fall::A, "it may have been issued");
     let store = played.world.house.store.clone();
@@ -479,11 +479,15 @@ async fn what_a_reader_must_not_get_waits_for_a_person() {
     assert!(!matches!(fetch(row).await, Fetch::Handed(_)));
     assert_eq!(held().await.len(), 0);
     played.later(600);
-    assert!(matches!(fetch(row).await, Fetch::Behind));
-    let held = held().await;
-    assert_eq!(held.iter().map(|one| one.id).collect::<Vec<_>>(), [row]);
-    assert!(held[0].cause.as_deref().unwrap().contains("rests"), "{:?}", held[0].cause);
-    assert!(matches!(fetch(row).await, Fetch::Unknown), "it lies there no more");
+    assert!(matches!(fetch(row).await, Fetch::Unknown), "it lies there no more, from the first word on");
+    let waits = held().await;
+    assert_eq!(waits.iter().map(|one| one.id).collect::<Vec<_>>(), [row]);
+    assert!(waits[0].cause.as_deref().unwrap().contains("rests"), "{:?}", waits[0].cause);
+    assert!(matches!(fetch(row).await, Fetch::Unknown));
+    assert!(lying().await.is_empty());
+    // What it was handed out by says that it was read.
+    let ended = ports.end(&reader, row, &handed.receipt, End::Taken).await.unwrap();
+    assert_eq!((ended, held().await.len()), (Ended::Done, 0));
     let next = played.world.ask(2).await;
     played.later(61);
     let other = found("the next one lies there", one).await;

@@ -1,5 +1,6 @@
 //! What every store must hold of mailboxes: rows that their receivers come for.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use drehscheibe::effects::{Fact, Outgoing, Question, VorgangChange, VorgangState};
@@ -269,6 +270,43 @@ pub async fn what_is_given_back_comes_again_and_what_is_refused_waits_for_a_pers
     let (_, last) = fetched(&*store, "x", ask(rows[0], 8)).await;
     assert_eq!(close(&*store, "x", last, 9).await, done("post:x", 2));
     assert_eq!(stands(&lying(&*store, "x", 10).await), [(rows[1], true, None)]);
+}
+
+/// What must not be handed out any more waits for a person; who has it by then has read it, and says so.
+pub async fn what_was_handed_out_before_it_was_held_back_is_closed_by_its_receipt(house: &dyn House) {
+    let store = open(house).await;
+    let sends = ["1", "2", "3"].map(|name| send("post:x", None, name)).to_vec();
+    let rows = put(&*store, "1", sends).await;
+    let hold = async |row: Uuid| {
+        let held = store.hold_back(&reader("x"), row, parked(), at(4_000)).await.unwrap();
+        assert!(held.is_some());
+        assert_eq!(ask_for(&*store, "x", ask(row, 4_001)).await, Handed::Unknown);
+    };
+    let waiting = async || {
+        let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
+        held.into_iter().map(|one| one.id).collect::<HashSet<_>>()
+    };
+    let (_, before) = fetched(&*store, "x", ask(rows[0], 0)).await;
+    let (_, read) = fetched(&*store, "x", ask(rows[0], 2_000)).await;
+    let (_, back) = fetched(&*store, "x", ask(rows[1], 0)).await;
+    let given = Outcome::Later { at: at(1), cause: "given back".into(), doubt: None, turn: Turn::FarEnd };
+    store.end(&reader("x"), back, (given, false), at(1)).await.unwrap();
+    for row in &rows {
+        hold(*row).await;
+    }
+    assert_eq!(lying(&*store, "x", 4_001).await, []);
+    assert_eq!(waiting().await.len(), 3);
+    assert_eq!(close(&*store, "x", before, 4_002).await, Ended::Stale, "it had got it once more");
+    assert_eq!(close(&*store, "y", read, 4_002).await, Ended::Unknown, "it is not his");
+    assert_eq!(close(&*store, "x", back, 4_002).await, Ended::Stale, "it was given back");
+    let ended = close(&*store, "x", read, 4_003).await;
+    assert!(matches!(ended, Ended::Done { .. }), "{ended:?}");
+    assert_eq!(close(&*store, "x", read, 4_004).await, Ended::Again);
+    assert_eq!(
+        waiting().await,
+        rows[1..].iter().copied().collect(),
+        "nobody has to look any more at what was collected"
+    );
 }
 
 pub async fn whether_anything_can_be_had_is_known_beside_any_page(house: &dyn House) {

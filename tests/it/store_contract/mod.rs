@@ -77,6 +77,7 @@ macro_rules! store_contract {
                 what_is_anothers_is_like_what_is_not_there one_reader_has_it_and_who_lost_the_answer_gets_it_again
                 a_receipt_ends_its_own_row_only two_that_ask_at_once_are_handed_out_once
                 what_is_given_back_comes_again_and_what_is_refused_waits_for_a_person
+                what_was_handed_out_before_it_was_held_back_is_closed_by_its_receipt
                 what_was_closed_while_its_mailbox_was_no_more_counts_when_that_is_back whether_anything_can_be_had_is_known_beside_any_page
                 what_must_not_leave_yet_is_not_there_yet what_nobody_collects_in_time_is_found_unless_a_reader_has_it
                 a_reader_keeps_what_it_has_when_the_house_starts_anew a_mailbox_does_not_keep_dispatch_awake

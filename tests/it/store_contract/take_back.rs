@@ -333,12 +333,18 @@ pub async fn what_must_not_be_handed_out_is_held_back(house: &dyn House) {
         async |who: Reader, second| store.hold_back(&who, letter_of(1), parked(), at(second)).await.unwrap();
     assert_eq!(hold(Reader { partner: "q".into(), ..reader() }, 1).await, None, "it is not his");
     let handed = store.hand_out(&reader(), ask(letter_of(1), 1)).await.unwrap();
-    assert!(matches!(handed, Handed::Out(..)), "{handed:?}");
+    let Handed::Out(_, ticket, _) = handed else { panic!("it lies there: {handed:?}") };
     assert_eq!(hold(reader(), 2).await, None, "it is in a reader's hand");
     let (destination, _) = hold(reader(), 4_000).await.unwrap();
     assert_eq!(destination, "trays:postfach");
     assert_eq!(store.list_parked_sends(&Scope::Operator, 10).await.unwrap().len(), 1);
     assert_eq!(hold(reader(), 4_001).await, None, "once");
+    assert_eq!(state_of(&*store, 1).await, VorgangState::Entschieden);
+    // Whoever had it in hand has read it.
+    let ended = store.end(&reader(), ticket, (sent(), false), at(4_002)).await.unwrap();
+    assert!(matches!(ended, Ended::Done { .. }), "{ended:?}");
+    assert_eq!(store.list_parked_sends(&Scope::Operator, 10).await.unwrap().len(), 0);
+    assert_eq!(state_of(&*store, 1).await, VorgangState::Zugestellt);
 }
 
 /// Whoever looks before an answer leaves is told of what is objected under its keys now, where it could not be taken back.
