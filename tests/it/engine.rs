@@ -14,6 +14,7 @@ mod ground;
 pub mod house;
 mod kept;
 mod lain;
+mod left;
 mod long;
 mod meldung;
 mod no_wrong_answer;
