@@ -26,7 +26,7 @@ const BROKE_OFF: Duration = Duration::from_secs(1);
 /// So many rows are read at once.
 const PAGE: usize = 256;
 /// So many are taken back at once: few enough that what else the store has to write, or a connection is wanted for, goes between.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 6;
 
 /// Why an answer was decided anew before it may leave.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -17,7 +17,7 @@ use super::take_back::{BESIDE, by_two_ways, letter_of, state_of};
 
 const NOW: i64 = 10;
 /// So many are taken back at once, as the engine does.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 6;
 
 fn beside() -> Arc<[String]> {
     [BESIDE.to_owned()].into()
