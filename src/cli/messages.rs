@@ -12,6 +12,7 @@ use crate::store::lane::{WayLeft, Why};
 use crate::store::listed::{Listed, ListedSend};
 use crate::store::seek::Seek;
 use crate::store::stamp::Scope;
+use crate::store::states::SendState;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -210,11 +211,25 @@ pub fn print_sends(sends: &[ListedSend], now: Timestamp, out: &mut Output) -> st
         .collect();
     out.table(&["SENDS", "STATE", "DESTINATION", "MESSAGE", "ATTEMPTS", "QUEUED", "CAUSE"], &rows)?;
     for send in sends {
+        if let Some(arrived) = arrived(send) {
+            out.say(&format!("{}  {arrived}", send.id))?;
+        }
         for left in &send.ways {
             out.say(&format!("{}  {}", send.id, way_left(left)))?;
         }
     }
     Ok(())
+}
+
+/// In words when its far end took what is followed, and when that was confirmed.
+pub fn arrived(send: &ListedSend) -> Option<String> {
+    let ended = matches!(send.state, SendState::Confirmed | SendState::Failed | SendState::NotTakenBack);
+    let sent = send.sent.filter(|_| ended || send.next_look.is_some())?;
+    let confirmed = send.confirmed.as_ref().map(|evidence| match send.confirmed_at {
+        Some(at) => format!("; confirmed on {} ({evidence})", moment(at)),
+        None => format!("; confirmed ({evidence})"),
+    });
+    Some(format!("taken by {} on {}{}", send.destination, moment(sent), confirmed.unwrap_or_default()))
 }
 
 /// In words when a way was left, and why.
@@ -250,7 +265,6 @@ pub mod tests {
 
     use super::*;
     use crate::cli::output::tests::Printed;
-    use crate::store::states::SendState;
 
     /// Noon.
     pub fn noon() -> Timestamp {
@@ -292,8 +306,10 @@ pub mod tests {
             attempts: 3,
             queued: "2026-11-21T10:00:00Z".parse().unwrap(),
             next_try: None,
+            sent: None,
             next_look: None,
             confirmed: None,
+            confirmed_at: None,
             cause: Some("connection cut after the request".to_owned()),
             next_step: None,
             ways: Vec::new(),
@@ -330,6 +346,23 @@ pub mod tests {
         let sent = ListedSend { state: SendState::Sent, next_look: Some(noon()), ..send() };
         assert_eq!(state_of(&sent), "sent, next look 2026-11-21 13:00:00");
         assert_eq!(state_of(&ListedSend { state: SendState::Confirmed, ..send() }), "confirmed");
+    }
+
+    #[test]
+    fn what_is_followed_says_when_it_was_taken_and_confirmed() {
+        let sent = ListedSend { state: SendState::Sent, sent: Some(noon()), ..send() };
+        assert_eq!(arrived(&sent), None, "nobody looks after it");
+        let followed = ListedSend { next_look: Some(noon()), ..sent };
+        let taken = "taken by callback:kita-portal on 2026-11-21 13:00:00";
+        assert_eq!(arrived(&followed).as_deref(), Some(taken));
+        let confirmed =
+            ListedSend { state: SendState::Confirmed, confirmed: Some("read".into()), ..followed };
+        assert_eq!(arrived(&confirmed), Some(format!("{taken}; confirmed (read)")), "by a program before");
+        let confirmed = ListedSend { confirmed_at: Some(noon()), ..confirmed };
+        let printed = Printed::default();
+        print_sends(&[confirmed], noon(), &mut printed.output(false)).unwrap();
+        let line = format!("{taken}; confirmed on 2026-11-21 13:00:00 (read)");
+        assert!(printed.text().contains(&line), "{}", printed.text());
     }
 
     #[test]

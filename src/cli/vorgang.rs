@@ -7,15 +7,18 @@ use uuid::Uuid;
 
 use super::args_vorgang::{VorgangCommand, VorgangListArgs, VorgangShowArgs};
 use super::exit::{CliError, Exit};
-use super::messages::way_left;
+use super::messages::{arrived, way_left};
 use super::output::{Output, moment, or_dash};
 use super::person;
-use crate::clock::Clock;
+use crate::clock::{Clock, in_berlin};
 use crate::effects::{Vorgang, VorgangState};
 use crate::pipeline::alias::ALIAS;
+use crate::pipeline::schreiben::MESSAGE as LETTER;
+use crate::register::fristen::bekannt_am;
 use crate::register::vorgang::{ANTRAG, Zuweisung};
 use crate::store::contract::Store;
 use crate::store::desk::{Filter, View};
+use crate::store::listed::ListedSend;
 use crate::store::stamp::Scope;
 
 /// How many are looked through for one.
@@ -30,6 +33,9 @@ pub struct Shown {
     pub nummer: Option<Uuid>,
     /// `antrag` or `hinweis`.
     pub art: String,
+    /// Our id of the delivery by which its office answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beantwortet: Option<Uuid>,
     /// Its state.
     pub state: String,
     /// The responsible Jugendamt.
@@ -45,6 +51,9 @@ pub struct Shown {
     /// Ways that were left of what the delivery sent that began it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wege: Vec<String>,
+    /// What her mailbox or the post took of it and when, and when she fetched it; as long as what was sent is kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub zustellung: Vec<String>,
     /// Whether two persons gave it to its office.
     pub zugewiesen: bool,
     /// The office that a first person named; a second one is missing.
@@ -78,7 +87,10 @@ pub async fn run(
         VorgangCommand::Show(VorgangShowArgs { id, mandant, reason }) => {
             let mut found = one(store, clock, *id, mandant, reason).await?;
             if let Some(one) = &mut found {
-                one.wege = ways(store, mandant, one.nummer).await?;
+                let first = sends(store, mandant, one.nummer).await?;
+                one.wege = first.iter().flat_map(|send| &send.ways).map(way_left).collect();
+                let answer = sends(store, mandant, one.beantwortet).await?;
+                one.zustellung = first.iter().chain(&answer).filter_map(zugestellt).collect();
             }
             match &found {
                 Some(one) => print_one(one, out)?,
@@ -89,19 +101,31 @@ pub async fn run(
     }
 }
 
-/// What is told of ways stands with the rows of the outbox.
-async fn ways(
+/// What a delivery sent: what is told of ways and of times stands with the rows of the outbox.
+async fn sends(
     store: &dyn Store,
     mandant: &Option<String>,
     nummer: Option<Uuid>,
-) -> Result<Vec<String>, CliError> {
+) -> Result<Vec<ListedSend>, CliError> {
     if nummer.is_none() {
         return Ok(Vec::new());
     }
     let scope = mandant.clone().map_or(Scope::Operator, Scope::Mandant);
     let filter = Filter { id: nummer, limit: 1, ..Filter::default() };
-    let sends = store.list(&scope, filter).await?.into_iter().flat_map(|message| message.sends);
-    Ok(sends.flat_map(|send| send.ways).map(|left| way_left(&left)).collect())
+    Ok(store.list(&scope, filter).await?.into_iter().flat_map(|message| message.sends).collect())
+}
+
+/// In words when a letter was taken, from when on it counts as announced where its far end says whether it was fetched, and when it was.
+fn zugestellt(send: &ListedSend) -> Option<String> {
+    let sent = send.sent.filter(|_| send.message == LETTER)?;
+    let Some(arrived) = arrived(send) else {
+        return Some(format!("taken by {} on {}", send.destination, moment(sent)));
+    };
+    let bekannt = bekannt_am(in_berlin(sent));
+    Some(match bekannt {
+        Some(tag) => format!("{arrived}; announced as of {tag} (fourth day, § 9 OZG)"),
+        None => arrived,
+    })
 }
 
 /// One by its id or by our id of the request that began it.
@@ -152,6 +176,8 @@ fn show(vorgang: &Vorgang, with_letter: bool) -> Shown {
         erinnerungen: akte.erinnerungen,
         gesendet: sent.collect(),
         wege: Vec::new(),
+        zustellung: Vec::new(),
+        beantwortet: akte.beantwortet,
         zugewiesen: akte.zugewiesen,
         zuweisung: akte.zuweisung.clone(),
         next_step: akte.nummer.filter(|_| nobodys(vorgang)).map(zuweisen),
@@ -207,8 +233,14 @@ fn print_one(one: &Shown, out: &mut Output) -> std::io::Result<()> {
     for (name, value) in rows {
         out.say(&format!("{name:<11}{value}"))?;
     }
+    if let Some(id) = one.beantwortet {
+        out.say(&format!("{:<11}{id}", "answer"))?;
+    }
     for sent in &one.gesendet {
         out.say(&format!("{:<11}{sent}", "sent"))?;
+    }
+    for taken in &one.zustellung {
+        out.say(&format!("{:<11}{taken}", "delivered"))?;
     }
     for left in &one.wege {
         out.say(&format!("{:<11}{left}", "way"))?;
@@ -285,6 +317,33 @@ mod tests {
         for other in [over, example()] {
             assert!(!said(&other).contains("zuweisen"));
         }
+    }
+
+    #[test]
+    fn a_letter_says_when_it_was_taken_and_from_when_on_it_counts() {
+        use crate::cli::messages::tests::{noon, send};
+        use crate::store::states::SendState;
+        let letter = ListedSend {
+            message: LETTER.into(),
+            state: SendState::Sent,
+            destination: "brief:p".into(),
+            ..send()
+        };
+        assert_eq!(zugestellt(&letter), None, "nobody has taken it yet");
+        let taken = ListedSend { sent: Some(noon()), ..letter };
+        let by_post = "taken by brief:p on 2026-11-21 13:00:00";
+        assert_eq!(zugestellt(&taken).as_deref(), Some(by_post), "nobody knows when it is in her hands");
+        let fetched = ListedSend {
+            state: SendState::Confirmed,
+            confirmed: Some("downloaded".into()),
+            confirmed_at: Some(noon()),
+            ..taken.clone()
+        };
+        let said = format!(
+            "{by_post}; confirmed on 2026-11-21 13:00:00 (downloaded); announced as of 2026-11-25 (fourth day, § 9 OZG)"
+        );
+        assert_eq!(zugestellt(&fetched), Some(said));
+        assert_eq!(zugestellt(&ListedSend { message: "drehscheibe.stand".into(), ..fetched }), None);
     }
 
     #[test]

@@ -188,6 +188,7 @@ impl Vorgang {
         }
         let mut vorgang = vorgang;
         vorgang.state = state;
+        vorgang.akte.beantwortet = Some(message.envelope.head.id);
         message.keep_vorgang(VorgangChange { key, vorgang });
         let answer = sending::original(message);
         message.built.insert(self.named.clone(), answer);

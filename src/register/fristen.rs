@@ -287,6 +287,12 @@ pub fn satz_endet(kind: &Kind) -> Option<Date> {
     }
 }
 
+/// The day from which on something counts as announced that was made ready to be fetched, whether it was fetched or not: the fourth one after
+/// that day (§ 9 OZG), in civil days of Germany.
+pub fn bekannt_am(bereit: Date) -> Option<Date> {
+    bereit.checked_add(jiff::Span::new().days(4)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,6 +313,14 @@ mod tests {
         let unborn = Kind { erwartet: TeilDatum::parse("2027-02-28"), ..Kind::default() };
         assert_eq!(satz_endet(&unborn).unwrap().to_string(), "2046-02-28");
         assert_eq!(satz_endet(&Kind::default()), None);
+    }
+
+    #[test]
+    fn what_is_ready_to_be_fetched_is_announced_on_the_fourth_day() {
+        let tag = jiff::civil::date;
+        assert_eq!(bekannt_am(tag(2026, 11, 21)), Some(tag(2026, 11, 25)));
+        assert_eq!(bekannt_am(tag(2028, 2, 27)), Some(tag(2028, 3, 2)));
+        assert_eq!(bekannt_am(Date::MAX), None);
     }
 
     #[test]

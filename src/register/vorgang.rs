@@ -53,6 +53,9 @@ pub struct Akte {
     /// The id that callbacks and replies name: our id of the delivery that began it.
     #[serde(default)]
     pub nummer: Option<Uuid>,
+    /// Our id of the delivery by which its office answered. A program before this one did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beantwortet: Option<Uuid>,
     /// The partner's id of the Vorgang.
     #[serde(default)]
     pub transaktionsid: Option<String>,

@@ -66,10 +66,14 @@ pub struct ListedSend {
     pub queued: Timestamp,
     /// When it is tried next.
     pub next_try: Option<Timestamp>,
+    /// When its far end had taken it, of what was sent.
+    pub sent: Option<Timestamp>,
     /// When it is looked at next, of what was sent and is followed.
     pub next_look: Option<Timestamp>,
     /// What confirmed it, of what was followed.
     pub confirmed: Option<String>,
+    /// When that was found; of what a program before this one found it is not known.
+    pub confirmed_at: Option<Timestamp>,
     /// Plain cause of the last failure.
     pub cause: Option<String>,
     /// One safe next step.

@@ -233,7 +233,7 @@ pub async fn arrived(
 ) -> Stored<bool> {
     let waits = waits(base, tx, (id, row.nr)).await?.is_some();
     if waits {
-        end(base, tx, (id, row, 0), &ended_by_person(detail), at).await?;
+        end(base, tx, (id, row, 0), &ended_by_person(detail, at.0), at).await?;
     }
     Ok(waits)
 }

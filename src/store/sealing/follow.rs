@@ -150,7 +150,7 @@ pub struct Ended {
 
 #[derive(Debug)]
 enum Note {
-    Confirmed(String),
+    Confirmed(String, Timestamp),
     Failed(String, String),
 }
 
@@ -163,7 +163,7 @@ pub fn ended(looked: &Looked) -> Option<Ended> {
             state: FollowState::Confirmed,
             what: "outbox.confirmed",
             detail,
-            note: Note::Confirmed(evidence.clone()),
+            note: Note::Confirmed(evidence.clone(), looked.now),
             proof: proof.clone(),
         }),
         Found::Failed { cause, next_step, proof } => Some(Ended {
@@ -177,8 +177,8 @@ pub fn ended(looked: &Looked) -> Option<Ended> {
 }
 
 /// How a person ends one that had failed.
-pub fn ended_by_person(detail: &Value) -> Ended {
-    let (what, note) = ("outbox.arrived", Note::Confirmed(BY_A_PERSON.into()));
+pub fn ended_by_person(detail: &Value, now: Timestamp) -> Ended {
+    let (what, note) = ("outbox.arrived", Note::Confirmed(BY_A_PERSON.into(), now));
     Ended { state: FollowState::Confirmed, what, detail: detail.clone(), note, proof: Bytes::new() }
 }
 
@@ -195,11 +195,12 @@ impl Ended {
     fn seal(&self, opened: &Opened) -> Stored<Sealed> {
         let sent: SendNote = opened.note()?;
         let note = match &self.note {
-            Note::Confirmed(evidence) => SendNote {
+            Note::Confirmed(evidence, at) => SendNote {
                 cause: None,
                 next_step: None,
                 not_back: false,
                 confirmed: Some(evidence.clone()),
+                confirmed_at: Some(*at),
                 ..sent
             },
             Note::Failed(cause, next) => SendNote {

@@ -227,6 +227,9 @@ pub struct SendNote {
     /// What confirmed it later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<String>,
+    /// When that was found. A program before this one leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
     /// Its receiver's time is over and it cannot be taken back: it waits for a person while it is looked after.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_back: bool,

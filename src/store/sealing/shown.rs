@@ -254,6 +254,7 @@ pub fn send(send: ListedSend, note: SendNote, followed: Option<FollowState>) -> 
         next_try: send.next_try.filter(|_| state.is_open()),
         next_look: send.next_look.filter(|_| followed == Some(FollowState::Open)),
         confirmed: note.confirmed.filter(|_| state == SendState::Confirmed),
+        confirmed_at: note.confirmed_at.filter(|_| state == SendState::Confirmed),
         cause: note.cause,
         next_step: note.next_step,
         ways: note.ways,

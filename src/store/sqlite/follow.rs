@@ -190,7 +190,7 @@ pub fn arrived(
 ) -> Stored<bool> {
     let waits = waits(scene, id, row)?.is_some();
     if waits {
-        end(scene, row, (id, &ended_by_person(detail)), 0, now)?;
+        end(scene, row, (id, &ended_by_person(detail, now)), 0, now)?;
     }
     Ok(waits)
 }

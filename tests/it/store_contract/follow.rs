@@ -129,8 +129,10 @@ pub async fn what_is_followed_is_looked_at_when_due_and_ends_once(house: &dyn Ho
     let good = shown(&*store, id).await;
     assert_eq!((good.state.as_str(), good.confirmed.as_deref()), ("confirmed", Some("report is green")));
     assert_eq!((good.cause, good.next_look), (None, None));
+    assert_eq!((good.sent, good.confirmed_at), (Some(at(2)), Some(at(61))), "when it was taken, and found");
     let red = shown(&*store, bad).await;
     assert_eq!((red.state.as_str(), red.cause.as_deref()), ("failed", Some("report is red")));
+    assert_eq!((red.sent, red.confirmed_at), (Some(at(3)), None));
     assert_eq!(of_x(store.figures(&Scope::Operator).await.unwrap()), (2, 0, 1, 0, 0));
     // The proof stands with it, for whoever may see contents and says why.
     assert_eq!(proof(&*store, id).await, Some(Bytes::from_static(b"<Laufzettel/>")));
@@ -139,7 +141,8 @@ pub async fn what_is_followed_is_looked_at_when_due_and_ends_once(house: &dyn Ho
     let foreign = Scope::Mandant("b".into());
     assert_eq!(store.proof(&foreign, id, "os:rita", "neugierig", at(901)).await.unwrap(), None);
     assert!(store.proof(&Scope::Operator, id, "os:rita", "neugierig", at(901)).await.is_err());
-    assert_eq!(shown(&*store, plain).await.state.as_str(), "sent");
+    let plain = shown(&*store, plain).await;
+    assert_eq!((plain.state.as_str(), plain.sent, plain.confirmed_at), ("sent", Some(at(1)), None));
 }
 
 pub async fn what_failed_waits_for_a_person_and_is_never_sent_again(house: &dyn House) {
@@ -151,7 +154,7 @@ pub async fn what_failed_waits_for_a_person_and_is_never_sent_again(house: &dyn 
     assert!(store.settle_look(&mine, looked(&found, failed(), 31)).await.unwrap());
     let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
     assert_eq!((held.len(), held[0].id, held[0].state.as_str()), (1, id, "failed"));
-    assert_eq!(held[0].next_step.as_deref(), Some("call them"));
+    assert_eq!((held[0].next_step.as_deref(), held[0].sent), (Some("call them"), Some(at(2))));
     let under_way = store.under_way().await.unwrap();
     assert_eq!((under_way[0].destination.as_str(), under_way[0].held, under_way[0].followed), ("c:x", 1, 0));
     // No replay sends it once more; what waits behind it was never held.
@@ -163,6 +166,7 @@ pub async fn what_failed_waits_for_a_person_and_is_never_sent_again(house: &dyn 
     let closed = shown(&*store, id).await;
     assert_eq!((closed.state.as_str(), closed.cause, closed.next_step), ("confirmed", None, None));
     assert_eq!(closed.confirmed.as_deref(), Some("a person found out that it arrived"));
+    assert_eq!(closed.confirmed_at, Some(at(34)), "when a person said so");
     assert_eq!(proof(&*store, id).await, Some(Bytes::from_static(b"<red/>")), "what it said stays");
     assert!(store.list_parked_sends(&Scope::Operator, 10).await.unwrap().is_empty());
     assert!(claim(&*store, 200).await.iter().flat_map(bodies).all(|body| body != "1"), "sent once");

@@ -1,4 +1,5 @@
-SELECT o.row, o.id, o.cause, o.destination, o.message, o.state, o.attempts, o.queued, l.next_try, o.sealed, f.state, f.due
+SELECT o.row, o.id, o.cause, o.destination, o.message, o.state, o.attempts, o.queued, l.next_try, o.sealed, f.state, f.due,
+  CASE o.state WHEN 'sent' THEN coalesce(f.since, o.settled) END
 FROM outbox o JOIN stamp s ON s.row = o.stamp LEFT JOIN lane l ON l.row = o.lane LEFT JOIN followed f ON f.outbox = o.row
 WHERE o.cause = ?1
   -- A partner sees what goes to itself, not who else is told.
