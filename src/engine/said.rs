@@ -45,9 +45,9 @@ async fn still_there(core: &Core, id: Uuid, way: &str) -> Option<String> {
     if due.destination != way {
         return None;
     }
-    let asked = AssertUnwindSafe(destination.find_by_reference(&due.envelope)).catch_unwind();
+    let asked = AssertUnwindSafe(destination.lies_there(&due.envelope)).catch_unwind();
     match tokio::time::timeout(core.settings.send_timeout, asked).await {
-        Ok(Ok(Ok(found))) => found.map(|receipt| receipt.reference),
+        Ok(Ok(Ok(found))) => found,
         Ok(Err(_)) => {
             raise(Alarm::WorkerFailed, way, &[]);
             None

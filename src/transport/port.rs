@@ -223,8 +223,7 @@ pub trait Memory: Send + Sync {
     /// What an attempt before this one left.
     fn left(&self) -> Option<&[u8]>;
 
-    /// Keeps this instead, sealed and durable when it returns. An error: it is not kept, or the lane is another's by now; then nothing
-    /// is to be done that rests on it.
+    /// Keeps this instead, sealed and durable when it returns. An error: it is not kept, or the lane is another's; do nothing that rests on it.
     async fn remember(&self, what: &[u8]) -> Result<(), SendError>;
 }
 
@@ -266,8 +265,7 @@ pub trait Destination: Send + Sync {
     /// Looks an earlier attempt up at the far end; `Ok(None)` means it certainly did not arrive.
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError>;
 
-    /// The same, with the time that the receiver has on this way ([`Attempt::taken_within`]): what is found is followed for as long as what is
-    /// sent. A destination that follows nothing by itself implements it.
+    /// The same, followed as long as the receiver has ([`Attempt::taken_within`]); a destination that follows nothing by itself implements it.
     async fn find_within(
         &self,
         envelope: &Envelope,
@@ -277,16 +275,19 @@ pub trait Destination: Send + Sync {
         Ok(found.map(|receipt| receipt.followed_for(taken_within)))
     }
 
-    /// Looks whether the far end has confirmed what it took: asked where [`Receipt::follow`] wanted it, until it is confirmed or has
-    /// failed. Never sends. May be asked again for what it has told already, after a crash or by another process, and then tells the same.
-    /// An error: nothing is known by this look; `Never` says that no look can tell any more.
+    /// What may still be taken there of an attempt, told of or not; asked before a person's word that it did not arrive counts.
+    async fn lies_there(&self, envelope: &Envelope) -> Result<Option<String>, SendError> {
+        Ok(self.find_by_reference(envelope).await?.map(|receipt| receipt.reference))
+    }
+
+    /// Looks whether the far end has confirmed what it took: asked where [`Receipt::follow`] wanted it, until that or a failure. Never sends. Asked
+    /// again, after a crash or by another process, it tells the same. An error: nothing is known; `Never`: no look can tell any more.
     async fn look_after(&self, _followed: &Followed<'_>) -> Result<After, SendError> {
         Err(SendError::Never { cause: "nobody can look there whether it was confirmed".to_owned() })
     }
 
-    /// Takes back what was sent and not collected, so that another way may be taken: asked when the receiver's time is over. It may be asked
-    /// again for what it has done already, after a crash or by another process, and then says the same. An error: nothing is known; `Later`
-    /// is tried again, else a person decides. Nothing that could not be taken back for certain is ever called gone.
+    /// Takes back what was sent and not collected when the receiver's time is over, for another way. Asked again, after a crash or by another process,
+    /// it says the same. An error: nothing is known; `Later` is tried again, else a person decides. Only what certainly is is called gone.
     async fn withdraw(&self, _followed: &Followed<'_>) -> Result<Withdrawal, SendError> {
         Err(SendError::Never { cause: "what was sent there cannot be taken back".to_owned() })
     }
@@ -565,8 +566,7 @@ pub fn no_folders(_: &serde_json::Value, _: Option<&Channel>) -> Vec<Claimed> {
     Vec::new()
 }
 
-/// A connection as it is open: it owns what its source and its destinations share, such as links, tokens and dialogs. Whoever opened it keeps it
-/// as long as its settings stay, so what comes of it later shares the same.
+/// A connection as it is open, and kept as long as its settings stay: it owns what its source and destinations share (links, tokens, dialogs).
 pub trait Connection: Send + Sync {
     /// Its source; `None` where it takes nothing in. A source that one replica runs alone has surroundings of its own.
     fn source(&self, around: &Surroundings) -> Result<Option<Arc<dyn Source>>, BuildError>;

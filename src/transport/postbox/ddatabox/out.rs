@@ -195,6 +195,19 @@ impl DdataboxDestination {
         Ok(shares.into_iter().find_map(|share| Told::read(&share.notes, row).map(|told| (share, told))))
     }
 
+    /// What attempts at an envelope have left: its file and link, with how far the notice has come.
+    async fn looked_up(&self, envelope: &Envelope) -> Result<Option<(Node, Share, Told)>, SendError> {
+        let look = async {
+            let (folder, name) = self.names(envelope);
+            let Some(folder) = self.api.find(self.channel.room, &folder, "folder").await? else {
+                return Ok(None);
+            };
+            let Some(node) = self.api.find(folder.id, &name, "file").await? else { return Ok(None) };
+            Ok(self.link(node, envelope.head.id).await?.map(|(share, told)| (node, share, told)))
+        };
+        look.await.map_err(|trouble: Trouble| trouble.before_anybody_knows("it cannot be looked up"))
+    }
+
     /// A link of which nobody was told: the one that is there, or a new one. One that was told of, or perhaps, is taken away first: whoever has
     /// it has nothing then.
     async fn fresh_link(
@@ -335,15 +348,7 @@ impl Destination for DdataboxDestination {
     }
 
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
-        let look = async {
-            let (folder, name) = self.names(envelope);
-            let Some(folder) = self.api.find(self.channel.room, &folder, "folder").await? else {
-                return Ok(None);
-            };
-            let Some(node) = self.api.find(folder.id, &name, "file").await? else { return Ok(None) };
-            Ok(self.link(node, envelope.head.id).await?.map(|(share, told)| (node, share, told)))
-        };
-        match look.await.map_err(|trouble: Trouble| trouble.before_anybody_knows("it cannot be looked up"))? {
+        match self.looked_up(envelope).await? {
             None | Some((_, _, Told::Nobody)) => Ok(None),
             // Whoever has used it was told.
             Some((node, share, told)) if told == Told::Yes || share.downloads > 0 => {
@@ -354,6 +359,15 @@ impl Destination for DdataboxDestination {
                     .to_owned(),
             }),
         }
+    }
+
+    /// Of a link that nobody was told of, or that ended unused, nothing can be taken any more.
+    async fn lies_there(&self, envelope: &Envelope) -> Result<Option<String>, SendError> {
+        let now = self.api.link.now();
+        let serves = |share: &Share| share.downloads > 0 || share.ends.is_none_or(|ends| ends > now);
+        let found = self.looked_up(envelope).await?;
+        let found = found.filter(|(_, share, told)| *told != Told::Nobody && serves(share));
+        Ok(found.map(|(_, share, _)| share.id.to_string()))
     }
 
     /// Collected is what was downloaded by the link.
@@ -383,11 +397,13 @@ impl Destination for DdataboxDestination {
     /// First the link is made of use to nobody, then its counter is read, and only then it is deleted: so nobody collects it in between.
     async fn withdraw(&self, followed: &Followed<'_>) -> Result<Withdrawal, SendError> {
         let (share, keep) = Self::kept(followed)?;
-        let trouble = |trouble: Trouble| match trouble.before_anybody_knows("its link cannot be taken back") {
-            // That it cannot be taken back for now is not that it never can.
-            SendError::Never { cause } => SendError::Later { cause, retry_after: None, far_end: false },
+        // That it cannot be taken back for now is not that it never can.
+        let for_now = |error: SendError| match error {
+            SendError::Never { cause } => later(&cause, false),
             other => other,
         };
+        let trouble =
+            |trouble: Trouble| for_now(trouble.before_anybody_knows("its link cannot be taken back"));
         let found = self.api.share(share).await.map_err(trouble)?;
         match found {
             Some(found) if found.downloads > 0 => Ok(Withdrawal::Collected(used(&found))),
@@ -398,7 +414,7 @@ impl Destination for DdataboxDestination {
                 Ok(Withdrawal::Step { keep: keep.into() })
             }
             Some(_) => {
-                self.take_away(share).await?;
+                self.take_away(share).await.map_err(for_now)?;
                 let _ = self.api.delete_node(keep.node).await;
                 Ok(Withdrawal::Gone)
             }
