@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -40,9 +39,6 @@ pub const OFFICE: &str = "jugendamt";
 pub const UNKNOWN: &str = "unbekannt";
 /// Where lies what is for an office that nobody knows: two persons give its Vorgang to one (`zuweisen`).
 pub const NOBODYS: &str = "jugendamt:unbekannt";
-
-/// For so long a row that was put in the outbox is certainly there: nothing that was sent goes sooner than seven days after it was.
-const KNOWN: SignedDuration = SignedDuration::from_hours(6 * 24);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum To {
@@ -150,8 +146,8 @@ impl Step for Jugendamt {
         let asked = message.vorgang.clone().filter(|_| self.to != To::Vorher);
         if let Some(mut change) = asked.filter(|change| change.vorgang.akte.art == ANTRAG) {
             let (last, now) = (&mut change.vorgang.akte.zuletzt, message.now());
-            let before = last.get(&partner).copied().filter(|(_, at)| now.duration_since(*at) < KNOWN);
-            send.after = before.map(|(row, _)| row);
+            let before = sending::before(last, &partner, now);
+            send.after = before;
             send.order = send.ways.is_empty().then(|| change.key.clone());
             if before.is_some() || !send.ways.is_empty() {
                 last.insert(partner.clone(), (send.id, now));
@@ -244,6 +240,8 @@ fn together(mut alias: Vorgang, before: Option<&Fact>) -> Vorgang {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::effects::{Answer, Guard};
     use crate::envelope::{Claim, Part};

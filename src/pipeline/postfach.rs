@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState, Way};
+use crate::effects::{Fact, Outgoing, Question, Vorgang, VorgangChange, VorgangState, Way};
 use crate::envelope::{Part, Reply};
 use crate::message::Message;
 use crate::paper::texts::Texte;
@@ -261,6 +261,7 @@ impl Step for Postfach {
             let leaves = send.not_before.unwrap_or_else(|| message.now());
             let ways = by_post.map_or_else(|| self.ways.clone(), |way| vec![way.clone()]);
             sending::by_ways(&mut send, ways, leaves);
+            self.in_its_order(message, &mut send);
         }
         message.effects.sends.push(send);
         // A request whose login does not hold was not answered by that; it stays as it was decided.
@@ -272,6 +273,18 @@ impl Step for Postfach {
 }
 
 impl Postfach {
+    /// What she is told of one request leaves in the order in which it was said: the answer of her office never before the word that it was asked,
+    /// however long her mailbox was out of reach. What is decided anew of the request itself comes after nothing: what was said before is taken back.
+    fn in_its_order(&self, message: &mut Message, send: &mut Outgoing) {
+        let Some(mut change) = message.vorgang.clone() else { return };
+        let (last, now) = (&mut change.vorgang.akte.zuletzt, message.now());
+        if message.entscheidung.is_none() {
+            send.after = sending::before(last, &self.partner, now);
+        }
+        last.insert(self.partner.clone(), (send.id, now));
+        message.keep_vorgang(change);
+    }
+
     /// The letter as a file. Beside what an office answered the house writes none: the letter is the one that the office sent with it.
     fn beilagen(&self, message: &Message, an: Option<&AnDieMutter>) -> Result<Beilagen, Trouble> {
         let with = |teile| Beilagen { teile, fassung: String::new() };
@@ -674,6 +687,28 @@ mod tests {
         written(&step, &mut message);
         let names: Vec<&str> = message.effects.sends[0].parts.iter().map(|part| part.name.as_str()).collect();
         assert_eq!(names, ["brief"]);
+    }
+
+    #[test]
+    fn the_answer_of_her_office_leaves_after_the_word_that_it_was_asked() {
+        let mut asked = with_answer(Fall::I);
+        apply(&mut asked);
+        let first = &asked.effects.sends[0];
+        assert_eq!(first.after, None);
+        for (days, after) in [(0, Some(first.id)), (7, None)] {
+            let mut message = sample("0803-auskunft-negativauskunft", "jugendamt-bremen");
+            message.keep_vorgang(asked.vorgang.clone().unwrap());
+            Arc::make_mut(&mut message.envelope).head.received += SignedDuration::from_hours(days * 24);
+            let original = sending::original(&message);
+            message.built.insert("schreiben".into(), original);
+            apply(&mut message);
+            assert_eq!(message.effects.sends[0].after, after, "what may be gone is waited for by nothing");
+        }
+        // Decided anew it comes after nothing: the row before it was taken back.
+        let mut again = with_answer(Fall::A);
+        again.vorgang.as_mut().unwrap().vorgang.akte.zuletzt = asked.vorgang.unwrap().vorgang.akte.zuletzt;
+        apply(&mut again);
+        assert_eq!(again.effects.sends[0].after, None);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What the words of `send` have in common that reach somebody whom only the message names: the fixed delay, the partner
 //! of the Vorgang, the stand that may be told. The same delay for every outcome, so that time tells nothing (rules.md 2).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::effects::{Outgoing, VorgangState, Way, stand};
 use crate::envelope::{Part, Reply, Stand};
@@ -22,6 +24,9 @@ pub const DELAY: SignedDuration = SignedDuration::from_secs(60);
 pub const DELAY_WORD: &str = "60s";
 /// The longest delay.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+
+/// For so long a row that was put in the outbox is certainly there: nothing that was sent goes sooner than seven days after it was.
+const KNOWN: SignedDuration = SignedDuration::from_hours(6 * 24);
 
 /// JSON Schema of the setting `delay`.
 pub fn delay_schema() -> Value {
@@ -98,11 +103,16 @@ pub fn ways(reach: &Reach, partner: &str, wished: &[WishedWay], give_up_after: D
 }
 
 /// Lets a row leave by these ways, the first of which it is made for.
-pub fn by_ways(send: &mut Outgoing, ways: Vec<Way>, leaves: jiff::Timestamp) {
+pub fn by_ways(send: &mut Outgoing, ways: Vec<Way>, leaves: Timestamp) {
     if let Some(first) = ways.first() {
         send.deadline = first.until(leaves);
     }
     send.ways = if ways.len() > 1 { ways } else { Vec::new() };
+}
+
+/// What was sent last of a Vorgang to this partner, as long as it is certainly there.
+pub fn before(last: &BTreeMap<String, (Uuid, Timestamp)>, partner: &str, now: Timestamp) -> Option<Uuid> {
+    last.get(partner).filter(|(_, at)| now.duration_since(*at) < KNOWN).map(|(row, _)| *row)
 }
 
 /// The Vorgang that the message belongs to.
@@ -119,7 +129,7 @@ pub fn onlinedienst(message: &Message) -> &str {
 }
 
 /// The id that callbacks, replies and letters name: that of the delivery that began the Vorgang.
-pub fn nummer(message: &Message) -> uuid::Uuid {
+pub fn nummer(message: &Message) -> Uuid {
     akte(message).and_then(|akte| akte.nummer).unwrap_or(message.envelope.head.id)
 }
 
