@@ -451,7 +451,8 @@ async fn a_link_that_gives_way_is_of_no_use_before_it_is_deleted() {
     };
     assert!(setup.far.collect().is_none(), "nobody collects it between the look and the deletion");
     // The far end fails or is silent: nothing is called gone.
-    for fault in [Fault::Status(500), Fault::Page, Fault::Silent, Fault::Status(403), Fault::ErrorIn200] {
+    let faults = [Fault::Status(400), Fault::Status(403), Fault::Status(500)];
+    for fault in faults.into_iter().chain([Fault::Page, Fault::Silent, Fault::ErrorIn200]) {
         for step in ["look", "delete"] {
             if step == "delete" && matches!(fault, Fault::ErrorIn200) {
                 continue;
@@ -500,6 +501,11 @@ async fn a_link_that_ended_or_was_told_of_in_doubt_is_made_anew_and_the_old_one_
         Err(SendError::Unclear { .. })
     ));
     let old = setup.far.world.lock().unwrap().mails[0].0;
+    assert_eq!(
+        to.lies_there(&letter).await.unwrap(),
+        Some(old.to_string()),
+        "told of or not, it can be used"
+    );
     // A person says that it did not arrive: it is sent anew, and what may have arrived is of no use.
     dispatched(&*to, &letter, &Remembered::default(), false).await.unwrap();
     let world = setup.far.world.lock().unwrap();

@@ -2,6 +2,8 @@
 //! folders, uploads in pieces, links with password, number and end, notices, logins that expire and are exchanged. It counts what reaches whom, refuses
 //! what the description does not know, and can be told to fail at a step.
 
+mod forms;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -17,6 +19,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+
+use forms::{content, form};
 
 /// The room that the house writes into, and one that its users encrypt.
 pub const ROOM: u64 = 10;
@@ -43,6 +47,8 @@ pub enum Fault {
     Silent,
     /// It is done, and nothing is ever answered.
     DoneSilent,
+    /// It is done, and answered when nobody waits for it any more.
+    Late,
     /// The login is over in this moment.
     Expired,
 }
@@ -97,6 +103,8 @@ pub struct World {
     /// What was asked for as it came: address, headers, body.
     pub seen: Vec<String>,
     pub faults: VecDeque<(&'static str, Fault)>,
+    /// How a step fails each time.
+    pub always: Option<(&'static str, Fault)>,
     /// The step, counted from 1, at which whoever waits is told; with whether it is done before.
     pub stop_at: Option<(usize, bool)>,
 }
@@ -112,7 +120,12 @@ pub struct Far {
 impl Far {
     /// Starts one on a free port.
     pub async fn start() -> Arc<Far> {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Far::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// Starts one there.
+    pub async fn start_at(address: SocketAddr) -> Arc<Far> {
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let mut world = World { next: 100, refresh: Some("erneuern-0".to_owned()), ..World::default() };
         for (id, name) in [(ROOM, "Haus"), (ENCRYPTED, "Verschlossen")] {
             let (kind, content) = ("room", Vec::new());
@@ -224,7 +237,9 @@ async fn answer(State(far): State<Arc<Far>>, request: Request) -> Response {
         let beside = format!("{} {} {:?} ", head.method, head.uri, head.headers);
         world.seen.push(beside + &String::from_utf8_lossy(&body));
         let mine = world.faults.iter().position(|(of, _)| *of == step);
-        let fault = mine.and_then(|at| world.faults.remove(at)).map(|(_, fault)| fault);
+        let fault =
+            mine.and_then(|at| world.faults.remove(at)).or(world.always.filter(|(of, _)| *of == step));
+        let fault = fault.map(|(_, fault)| fault);
         let at = world.steps.len();
         (fault, world.stop_at.filter(|(stop, _)| *stop == at).map(|(_, done)| done))
     };
@@ -267,20 +282,16 @@ async fn answer(State(far): State<Arc<Far>>, request: Request) -> Response {
             act();
             std::future::pending().await
         }
+        Some(Fault::Late) => {
+            let late = act();
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            late
+        }
         Some(Fault::Expired) => {
             far.world.lock().unwrap().tokens.clear();
             act()
         }
     }
-}
-
-fn form(text: &str) -> BTreeMap<String, String> {
-    let decode = |text: &str| {
-        let text = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
-    };
-    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (decode(name), decode(value))).collect()
 }
 
 /// Members that a request may have, by the description, and those that it must have.
@@ -547,20 +558,6 @@ fn act(
 fn upload_of(world: &World, named: &str) -> Option<String> {
     let found = world.going.iter().find(|(id, going)| *id == named || going.token == named);
     found.map(|(id, _)| id.clone())
-}
-
-/// The content of a piece, as it is or as the only file of a form.
-fn content(content_type: &str, body: &Bytes) -> Vec<u8> {
-    let Some(boundary) =
-        content_type.split("boundary=").nth(1).filter(|_| content_type.starts_with("multipart/"))
-    else {
-        return body.to_vec();
-    };
-    let find = |hay: &[u8], needle: &[u8]| hay.windows(needle.len()).position(|at| at == needle);
-    let begin = find(body, b"\r\n\r\n").map_or(0, |at| at + 4);
-    let end =
-        find(&body[begin..], format!("\r\n--{boundary}").as_bytes()).map_or(body.len(), |at| begin + at);
-    body[begin..end].to_vec()
 }
 
 fn token(world: &mut World, basic: &str, pairs: &BTreeMap<String, String>) -> Response {
