@@ -158,6 +158,7 @@ async fn where_nobody_confirms_that_its_link_is_gone_a_person_decides_and_no_let
         let (code, said) = says(&stage, "not-arrived", &row);
         assert_eq!(code, 0, "{when}: {said}");
         until(&format!("{when}: it goes by post"), 60, || printed(&stage).len() == 3).await;
+        until(&format!("{when}: it is settled"), 60, || letter_of(&stage, asked.id)["state"] == "sent").await;
         for name in printed(&stage) {
             fs::remove_file(stage.data().join("trays/brief").join(name)).unwrap();
         }

@@ -234,7 +234,9 @@ pub fn counted(far: &Far) -> (usize, usize) {
     (world.mails.len(), links.len())
 }
 
-/// What lies at the printer's.
+/// What lies at the printer's; what begins with a dot is still being written.
 pub fn printed(stage: &StageDir) -> Vec<String> {
-    names(&stage.data().join("trays/brief"))
+    let mut names = names(&stage.data().join("trays/brief"));
+    names.retain(|name| !name.starts_with('.'));
+    names
 }
