@@ -14,6 +14,11 @@ use crate::transport::port::{Claimed, no_folders};
 use super::place::Place;
 use super::spots::Met;
 
+/// By this file a folder is known as that of a stage.
+const CONNECTIONS: &str = "connections.yaml";
+/// Where the store lies in the data folder, unless the stage says otherwise.
+const STORE: &str = "store";
+
 /// A folder that is ours.
 struct Own {
     path: PathBuf,
@@ -121,8 +126,8 @@ pub fn trays(place: &Place, compiled: &Compiled) -> BTreeSet<PathBuf> {
     used.filter(|used| used.claimed.partner.is_some()).map(|used| used.path).collect()
 }
 
-/// Where a file lies that a command shall write, if that is no place for it: in what is ours alone, or in a tray, where a partner would take it
-/// away and the house might take it in.
+/// Where a file lies that a command shall write, if that is no place for it: in what is ours alone, the files and secrets of the stage among it, or
+/// in a tray, where a partner would take it away and the house might take it in.
 pub fn no_place_for(place: &Place, compiled: &Compiled, to: &Path) -> Option<String> {
     let to = real(to);
     let store = place.store_folder(compiled);
@@ -133,7 +138,25 @@ pub fn no_place_for(place: &Place, compiled: &Compiled, to: &Path) -> Option<Str
     }
     let used = used(place, compiled).into_iter();
     let mut held = used.filter(|used| to.starts_with(&used.path) || to.starts_with(real(&used.path)));
-    held.next().map(|used| used.said())
+    held.next().map(|used| used.said()).or_else(|| in_the_stage(place, &to).map(str::to_owned))
+}
+
+/// The same where nothing is known of the stage but where it lies: its files may be such that cannot be used.
+pub fn no_place_beside(place: &Place, to: &Path) -> Option<&'static str> {
+    let (to, data) = (real(to), real(&place.data));
+    match to.starts_with(data.join(STORE)) {
+        true => Some("the folder of the store"),
+        false => in_the_stage(place, &to),
+    }
+}
+
+/// Secrets lie there, and what is laid beside them can be taken for a file of the stage. The data folder may lie in it and has places of its own;
+/// where there is no stage, as on a machine of an office, there is nothing of one.
+fn in_the_stage(place: &Place, to: &Path) -> Option<&'static str> {
+    let (config, data) = (real(&place.config), real(&place.data));
+    let is_one = config.join(CONNECTIONS).exists();
+    let inside = to.starts_with(&config) && !(data != config && to.starts_with(&data));
+    (is_one && inside).then_some("the folder of the stage, with its secrets")
 }
 
 /// What is ours, with what says most first: a tray that is the store's folder holds the claims, too.

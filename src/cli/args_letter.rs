@@ -31,9 +31,12 @@ pub struct PreviewArgs {
     /// The day of the letter; today when not given.
     #[arg(long, value_name = "DAY")]
     pub day: Option<Date>,
-    /// The file; named like the letter, in the current folder, when not given. One that is there is written over.
+    /// The file; named like the letter, in the current folder, when not given.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over one that is there.
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// A case that the decision table knows.

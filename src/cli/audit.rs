@@ -40,8 +40,8 @@ pub async fn run(
         }
         AuditCommand::Export(args) => {
             let who = admitted(&fit.compiled.stage, person::acting())?;
-            let store = stage::opened(global, &fit, false)?;
             stage::may_write(global, &fit, &args.out)?;
+            let store = stage::opened(global, &fit, false)?;
             let name = fit.compiled.stage.stage.as_str();
             audit_export::run(&*store, (name, &who), clock.now(), args, out).await
         }

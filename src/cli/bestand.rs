@@ -65,9 +65,13 @@ pub async fn run(
         }
         BestandCommand::Liste { export, schluessel, stand, nach, luecken } => {
             let (stand, nach, luecken) = (stand.as_deref(), nach.as_deref(), luecken.as_deref());
+            nach.map_or(Ok(()), |nach| stage::may_write_alone(global, nach))?;
             bestand_liste::run(&Wanted { export, schluessel, stand, nach, luecken }, out)
         }
-        BestandCommand::Schluessel { datei } => bestand_liste::schluessel(datei, out),
+        BestandCommand::Schluessel { datei } => {
+            stage::may_write_alone(global, datei)?;
+            bestand_liste::schluessel(datei, out)
+        }
         BestandCommand::Status { jugendamt } => status(global, clock, jugendamt.as_deref(), out).await,
     }
 }

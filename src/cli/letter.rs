@@ -1,6 +1,9 @@
 //! `letter preview`: the letter of a case with the texts and the head that hold in the stage, about a person who does not exist. Opens
 //! no store and sends nothing.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -34,6 +37,7 @@ pub fn run(
 ) -> Result<Exit, CliError> {
     let LetterCommand::Preview(args) = command;
     let fit = stage::compile(global, out)?;
+    args.out.as_deref().map_or(Ok(()), |path| stage::may_write(global, &fit, path))?;
     let tafeln = &fit.compiled.tafeln;
     let Some(amt) = tafeln.aemter.amt(&args.office) else {
         return Err(CliError::Usage(format!(
@@ -52,9 +56,7 @@ pub fn run(
     };
     let path = args.out.as_deref().unwrap_or_else(|| Path::new(&datei.name));
     stage::may_write(global, &fit, path)?;
-    std::fs::write(path, &datei.octets).map_err(|error| {
-        CliError::Usage(format!("{} cannot be written: {}", path.display(), config::what(error.kind())))
-    })?;
+    written_new(path, &datei.octets, args.replace)?;
     let pruefwert = datei.pruefwert.map(|value| hex::encode(value.0));
     out.say(&format!("{} written, {} octets; {}", path.display(), datei.octets.len(), datei.fassung))?;
     out.value(&json!({
@@ -62,6 +64,27 @@ pub fn run(
         "pruefwert": pruefwert,
     }))?;
     Ok(Exit::Ok)
+}
+
+/// Of nobody's person, so its group may read it. What lies there stays unless the person says otherwise, and goes only when the new one is whole.
+fn written_new(path: &Path, octets: &[u8], replace: bool) -> Result<(), CliError> {
+    let told = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => CliError::Usage(format!(
+            "{} exists already; name another file, or write over it with --replace",
+            path.display()
+        )),
+        kind => CliError::Usage(format!("{} cannot be written: {}", path.display(), config::what(kind))),
+    };
+    let beside = match replace {
+        true => path.with_extension(format!("new-{}", Uuid::new_v4().simple())),
+        false => path.to_owned(),
+    };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(&beside).map_err(told)?;
+    let whole = file.write_all(octets).and_then(|()| match replace {
+        true => std::fs::rename(&beside, path),
+        false => Ok(()),
+    });
+    whole.inspect_err(|_| drop(std::fs::remove_file(&beside))).map_err(told)
 }
 
 fn written(texte: &Texte, args: &PreviewArgs, amt: &Amt, datum: Date) -> Result<Datei, Unfertig> {

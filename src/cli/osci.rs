@@ -17,6 +17,7 @@ use super::args_osci::OsciCommand;
 use super::exit::{CliError, Exit};
 use super::osci_by_hand;
 use super::output::Output;
+use super::stage;
 use crate::clock::Clock;
 use crate::transport::caller;
 use crate::transport::osci_client::settings::address;
@@ -55,6 +56,7 @@ pub async fn run(
     else {
         return osci_by_hand::run(global, command, out).await;
     };
+    stage::may_write_alone(global, folder)?;
     let settings = KeySettings {
         signature: KeyFiles {
             certificate: signature_cert.clone(),

@@ -144,10 +144,10 @@ fn not_of_the_stage(global: &Global, at: &At, to: Option<&Path>) -> Result<(), C
             "this is a mailbox of the stage: {ITS}; fetch by hand with --url and keys of your own"
         )));
     }
-    let Some(fit) = stage::if_any(global) else { return Ok(()) };
     if let Some(to) = to {
-        stage::may_write(global, &fit, to)?;
+        stage::may_write_alone(global, to)?;
     }
+    let Some(fit) = stage::if_any(global) else { return Ok(()) };
     match of_the_stage(global, &fit, at) {
         Some(connection) => Err(CliError::Usage(format!(
             "this is the mailbox of connection {connection} of the stage: {ITS}; received by hand it would be lost to the house"

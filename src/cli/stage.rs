@@ -73,14 +73,42 @@ pub fn shown(unfit: Unfit, out: &mut Output) -> CliError {
     CliError::Usage(cause)
 }
 
-/// Refuses to write what a command makes into the store's folder, quarantine or a partner's tray.
+/// Refuses to write what a command makes into the store's folder, quarantine, a partner's tray or the folder of the stage with its secrets, and
+/// through a link, which leads wherever somebody else says. Every command that writes a file or folder which a person names asks here first;
+/// what lies there already each of them leaves as it is, but where it says otherwise.
 pub fn may_write(global: &Global, fit: &Fit, to: &Path) -> Result<(), CliError> {
-    match folders::no_place_for(&place(global), &fit.compiled, to) {
+    is_no_link(to)?;
+    no_place(to, folders::no_place_for(&place(global), &fit.compiled, to))
+}
+
+/// The same for a command that needs no stage: one that is here is spared all the same.
+pub fn may_write_alone(global: &Global, to: &Path) -> Result<(), CliError> {
+    match if_any(global) {
+        Some(fit) => may_write(global, &fit, to),
+        None => {
+            is_no_link(to)?;
+            no_place(to, folders::no_place_beside(&place(global), to).map(str::to_owned))
+        }
+    }
+}
+
+fn no_place(to: &Path, what: Option<String>) -> Result<(), CliError> {
+    match what {
         None => Ok(()),
         Some(what) => Err(CliError::Usage(format!(
             "{} lies in {what}, where nothing but deliveries and what the house keeps may lie; name a place outside of it",
             to.display()
         ))),
+    }
+}
+
+fn is_no_link(to: &Path) -> Result<(), CliError> {
+    match to.symlink_metadata() {
+        Ok(found) if found.is_symlink() => Err(CliError::Usage(format!(
+            "{} is a link, and nothing is written through one; name the place itself",
+            to.display()
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -120,8 +120,8 @@ async fn get(
         ));
     }
     // Without files of a stage here it can be no mailbox of theirs.
+    stage::may_write_alone(global, to)?;
     if let Some(fit) = stage::if_any(global) {
-        stage::may_write(global, &fit, to)?;
         if let Some(connection) = of_the_stage(&fit, at) {
             return Err(CliError::Usage(format!(
                 "this is the mailbox of connection {connection} of the stage: its route takes in what lies there, and who looks at it is recorded \

@@ -127,6 +127,7 @@ mod xoev_weitere;
 mod xoev_written;
 mod xoev_xjustiz;
 mod xoev_xmeld;
+mod writes;
 mod xta_captures;
 mod xta_client;
 mod xta_client_mailbox;

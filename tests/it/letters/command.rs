@@ -15,8 +15,8 @@ fn drehscheibe(words: &[&str]) -> Output {
 fn preview(folder: &Path, case: &str, more: &[&str]) -> Vec<u8> {
     let file = folder.join(format!("{case}.pdf"));
     let path = file.display().to_string();
-    let words =
-        ["letter", "preview", case, "--office", "jugendamt-bremen", "--day", "2026-11-30", "--out", &path];
+    let of = ["--office", "jugendamt-bremen", "--day", "2026-11-30"];
+    let words = [&["letter", "preview", case, "--out", &path, "--replace"], &of[..]].concat();
     let ended = drehscheibe(&[&words[..], more].concat());
     assert!(ended.status.success(), "{case}: {}", String::from_utf8_lossy(&ended.stderr));
     std::fs::read(file).expect("the letter was written")
