@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::plan::PlanSet;
+use crate::route::compiled::Compiled;
+use crate::route::file_diff::Role;
 use crate::route::outline::Outline;
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
@@ -24,6 +26,9 @@ pub struct Applied {
     pub runs: String,
     /// Whether messages in flight might be stranded.
     pub drain: bool,
+    /// Of which files ([`files`]); none where a program before this one applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<String>,
 }
 
 /// A hash of what runs, without what may differ between machines, nor what is only drained.
@@ -32,6 +37,24 @@ pub fn runs(set: &PlanSet, drained: &BTreeSet<String>) -> String {
     outline.destinations.retain(|name| !drained.contains(name));
     let outline = serde_json::to_vec(&Outline { version: String::new(), ..outline }).unwrap_or_default();
     hex::encode(digest::digest(&digest::SHA256, &outline))
+}
+
+/// How the hash of files begins. Whoever makes it of something else begins it otherwise: it is compared between programs of two versions.
+const FILES: &str = "1:";
+
+/// A hash of the files that a person orders to be taken over, and of those that a replica has: the texts but that of `connections.yaml`, which may
+/// name places of a machine; of it what is taken in and where to. The same wherever they lie.
+pub fn files(compiled: &Compiled) -> String {
+    let texts = compiled.noted.values().filter(|noted| noted.role != Role::Connections);
+    let texts: BTreeSet<&str> = texts.map(|noted| noted.sha256.as_str()).collect();
+    let Outline { destinations, sources, .. } = Outline::of_compiled(compiled);
+    let all = serde_json::to_vec(&(texts, &compiled.package_hashes, destinations, sources));
+    format!("{FILES}{}", hex::encode(digest::digest(&digest::SHA256, &all.unwrap_or_default())))
+}
+
+/// Whether these are the files that were meant; what another program hashed in its own way nobody can tell.
+pub fn are_meant(compiled: &Compiled, meant: &str) -> bool {
+    !meant.starts_with(FILES) || files(compiled) == meant
 }
 
 /// What was applied last by any replica.

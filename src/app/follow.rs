@@ -10,7 +10,7 @@ use crate::telemetry::alarm::{Alarm, raise};
 use super::applied;
 use super::draining;
 use super::reload::Reload;
-use super::shared::{Shared, Why};
+use super::shared::Shared;
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -31,21 +31,21 @@ pub async fn follow(shared: Arc<Shared>) {
             let _ = draining::look(&shared).await;
             looked = Tick::now();
         }
-        let Ok(Some(found)) = applied::last(&*shared.core.store).await else { continue };
-        {
+        let found = {
+            // Read while nobody notes another one: what this process is about to tell is not taken for another replica's.
             let mut applied = shared.applied.lock().await;
+            let Ok(Some(found)) = applied::last(&*shared.core.store).await else { continue };
             if applied.as_ref() == Some(&found) {
                 continue;
             }
             *applied = Some(found.clone());
-        }
-        // The one that was ordered has looked whether anything would be stranded.
-        let reload = Reload(shared.clone());
-        match reload.swap(true, &Why::Followed(found.runs.clone())).await {
-            Ok(version) if reload.runs() == found.runs => {
+            found
+        };
+        match Reload(shared.clone()).follow(&found).await {
+            Ok((version, true)) => {
                 tracing::info!(version, drain = found.drain, "applied, as another replica did");
             }
-            Ok(version) => {
+            Ok((version, false)) => {
                 let cause =
                     format!("this replica's files are others than those that were applied ({version})");
                 raise(Alarm::ReloadRefused, "routes", &[("cause", &cause)]);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use uuid::Uuid;
+use jiff::SignedDuration;
 
 use crate::engine::housekeeping::Commands;
 use crate::store::figures::Backlog;
@@ -20,13 +20,25 @@ use super::orders::{self, Said};
 use super::shared::{Shared, Why};
 use super::{draining, drains};
 
+/// So long a replica leaves an order to others whose files may be those that were meant.
+const OTHERS: SignedDuration = SignedDuration::from_secs(8);
+
 /// Handles the commands that only the composition root can.
 pub struct Reload(pub Arc<Shared>);
 
 impl Reload {
     /// Compiles the files of the stage and swaps them in; the sentence is for the person.
     pub async fn apply(&self, drain: bool) -> Result<String, String> {
-        match self.swap(drain, &Why::Ordered).await {
+        let applied = match self.checked().await {
+            Ok(fit) => self.swap_in(fit, drain, &Why::Ordered).await,
+            Err(cause) => Err(cause),
+        };
+        self.said(applied).await
+    }
+
+    /// What the person is told.
+    async fn said(&self, applied: Result<String, String>) -> Result<String, String> {
+        match applied {
             Ok(version) => Ok(format!("applied, now running {version}{}", self.draining().await)),
             Err(cause) => {
                 raise(Alarm::ReloadRefused, "routes", &[("cause", &cause)]);
@@ -35,8 +47,18 @@ impl Reload {
         }
     }
 
-    /// The same; returns the version that runs now.
-    pub async fn swap(&self, drain: bool, why: &Why) -> Result<String, String> {
+    /// Takes over what lies here because another replica took over what lies there; returns the version that runs now, and whether the files are
+    /// those of the other one.
+    pub async fn follow(&self, found: &Applied) -> Result<(String, bool), String> {
+        let fit = self.checked().await?;
+        let meant = found.files.as_ref().is_none_or(|meant| applied::are_meant(&fit.compiled, meant));
+        // The one that was ordered has looked whether anything would be stranded.
+        let version = self.swap_in(fit, true, &Why::Followed(found.runs.clone())).await?;
+        Ok((version, meant && self.runs() == found.runs))
+    }
+
+    /// The files of the stage as they lie here now, where they could run.
+    async fn checked(&self) -> Result<Fit, String> {
         let shared = &self.0;
         let place = shared.place.clone();
         let now = shared.around.clock.now();
@@ -47,6 +69,11 @@ impl Reload {
         if fit.compiled.stage.stage != shared.around.stage {
             return Err("the stage of a running process cannot change; start another process".to_owned());
         }
+        Ok(fit)
+    }
+
+    async fn swap_in(&self, fit: Fit, drain: bool, why: &Why) -> Result<String, String> {
+        let shared = &self.0;
         if !drain {
             self.refuse_stranding(&fit).await?;
         }
@@ -55,17 +82,45 @@ impl Reload {
         Ok(version)
     }
 
-    /// Carries out `apply`, and tells the other replicas.
-    async fn ordered(&self, command: Uuid, drain: bool) -> CommandState {
-        match self.apply(drain).await {
+    /// Carries out `apply` with the files that were meant, and tells the other replicas. Where those that lie here are others it is left to a
+    /// replica that has them; what is said to be done is done with these.
+    async fn ordered(&self, command: &Command, drain: bool, meant: Option<&str>) -> CommandState {
+        let fit = match self.checked().await {
+            Ok(fit) if meant.is_none_or(|meant| applied::are_meant(&fit.compiled, meant)) => fit,
+            Ok(fit) => return self.others(command, &format!("version {}", fit.compiled.version)),
+            Err(cause) if meant.is_some() => return self.others(command, &cause),
+            Err(cause) => {
+                return CommandState::Refused(self.said(Err(cause)).await.unwrap_or_else(|cause| cause));
+            }
+        };
+        let files = Some(applied::files(&fit.compiled));
+        let swapped = self.swap_in(fit, drain, &Why::Ordered).await;
+        match self.said(swapped).await {
             Ok(sentence) => {
-                let applied = Applied { command, runs: self.runs(), drain };
-                *self.0.applied.lock().await = Some(applied.clone());
+                let applied = Applied { command: command.id, runs: self.runs(), drain, files };
+                let mut noted = self.0.applied.lock().await;
+                *noted = Some(applied.clone());
                 applied::tell(&*self.0.core.store, &applied).await;
+                drop(noted);
                 CommandState::Done(sentence)
             }
             Err(cause) => CommandState::Refused(cause),
         }
+    }
+
+    /// The files here are others than those that were meant. Another replica may have them; where none took it in this time nobody has.
+    fn others(&self, command: &Command, here: &str) -> CommandState {
+        let Shared { around, core, .. } = &*self.0;
+        let waited = around.clock.now().duration_since(command.at);
+        if core.store.tells() && waited < OTHERS {
+            return CommandState::Waiting;
+        }
+        let cause = format!(
+            "other files: those of the process that runs are not the ones that were meant ({here}); bring the same files to every replica and \
+             apply again; what runs goes on unchanged"
+        );
+        raise(Alarm::ReloadRefused, "routes", &[("cause", &cause)]);
+        CommandState::Refused(cause)
     }
 
     /// Whether something is left for what runs and would not run any more. What is drained already is none of it.
@@ -120,7 +175,7 @@ impl Reload {
 impl Commands for Reload {
     async fn handle(&self, command: &Command) -> CommandState {
         match &command.order {
-            Order::Apply { drain } => self.ordered(command.id, *drain).await,
+            Order::Apply { drain, files } => self.ordered(command, *drain, files.as_deref()).await,
             Order::Deliver { binding, partner, document } => {
                 orders::deliver(&self.0, command, Said { binding, partner, document }).await
             }

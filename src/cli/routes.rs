@@ -1,5 +1,6 @@
 //! `routes plan` and `routes apply`: the difference between the files and what runs, and taking them over.
 
+use crate::app::applied;
 use crate::app::drains::{self, Draining};
 use crate::cli::args::Global;
 use crate::cli::args_routes::{ApplyArgs, EndDrainingArgs, RoutesCommand};
@@ -20,18 +21,18 @@ use crate::store::stamp::Scope;
 pub async fn run(global: &Global, command: &RoutesCommand, out: &mut Output) -> Result<Exit, CliError> {
     match command {
         RoutesCommand::Plan => {
-            let found = plan(global, false, out).await?;
+            let (found, _) = plan(global, false, out).await?;
             print(&found, out)?;
             Ok(if found.refused.is_empty() { Exit::Ok } else { Exit::No })
         }
         RoutesCommand::Apply(ApplyArgs { drain, reason, patience }) => {
-            let found = plan(global, *drain, out).await?;
+            let (found, files) = plan(global, *drain, out).await?;
             if !found.refused.is_empty() {
                 print(&found, out)?;
                 return Ok(Exit::No);
             }
             let store = stage::write_store(global, out)?;
-            let order = Order::Apply { drain: *drain };
+            let order = Order::Apply { drain: *drain, files: Some(files) };
             command::post(&*store, &Clock::real(), order, reason, patience.wait, out).await
         }
         RoutesCommand::Draining => draining(&*stage::read_store(global, out)?, &Clock::real(), out).await,
@@ -71,13 +72,15 @@ async fn draining(store: &dyn Store, clock: &Clock, out: &mut Output) -> Result<
     Ok(Exit::Ok)
 }
 
-async fn plan(global: &Global, drain: bool, out: &mut Output) -> Result<Difference, CliError> {
+/// What would change, and the hash of the files that it was found out of.
+async fn plan(global: &Global, drain: bool, out: &mut Output) -> Result<(Difference, String), CliError> {
     let fit = stage::compile(global, out)?;
     let store = stage::opened(global, &fit, true)?;
     let note = store.note("app", "running").await?;
     let running: Picture = note.and_then(|octets| serde_json::from_slice(&octets).ok()).unwrap_or_default();
     let flying = in_flight(&*store).await?;
-    Ok(difference(&running, &Picture::of_compiled(&fit.compiled), &flying, drain))
+    let found = difference(&running, &Picture::of_compiled(&fit.compiled), &flying, drain);
+    Ok((found, applied::files(&fit.compiled)))
 }
 
 async fn in_flight(store: &dyn Store) -> Result<InFlight, CliError> {

@@ -33,7 +33,8 @@ const UNKNOWN: Duration = Duration::from_millis(500);
 /// What only the composition root can do when a person commands it.
 #[async_trait]
 pub trait Commands: Send + Sync {
-    /// Handles a command that the engine does not know, such as `apply`; the sentence is for the person.
+    /// Handles a command that the engine does not know, such as `apply`; the sentence is for the person. One that still waits is left to
+    /// another process.
     async fn handle(&self, command: &Command) -> CommandState;
 }
 
@@ -176,6 +177,11 @@ async fn retention_ordered(core: Arc<Core>, command: Command) {
 }
 
 async fn ended(core: &Core, command: &Command, state: CommandState) {
+    if state == CommandState::Waiting {
+        tracing::info!(command = %command.order.what(), "a command is left to another process");
+        let _ = core.store.leave_command(command.id).await;
+        return;
+    }
     tracing::info!(command = %command.order.what(), person = %command.person, ?state, "command");
     let _ = core.store.end_command(command.id, state).await;
 }

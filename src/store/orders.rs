@@ -93,6 +93,9 @@ pub enum Order {
         /// Also remove what is in use, when its last message has gone.
         #[serde(default)]
         drain: bool,
+        /// Of which files: whoever carries it out has the same, by their hash. None where a program before this one ordered it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        files: Option<String>,
     },
     /// Wait no longer for a destination that was taken away.
     EndDrain {
@@ -211,6 +214,8 @@ pub trait Orders: Send + Sync {
     async fn take_commands(&self, limit: usize) -> Result<Vec<Command>, StoreError>;
     /// Ends a command.
     async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError>;
+    /// Leaves a command that was taken to another process: it waits again. One that has ended stays as it is.
+    async fn leave_command(&self, id: Uuid) -> Result<(), StoreError>;
     /// Where a command stands.
     async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError>;
 }
@@ -265,7 +270,12 @@ mod tests {
             ),
             ("recover", "{}".to_owned(), Order::Recover {}),
             ("recover-open", "{}".to_owned(), Order::RecoverOpen {}),
-            ("apply", r#"{"drain":true}"#.to_owned(), Order::Apply { drain: true }),
+            ("apply", r#"{"drain":true}"#.to_owned(), Order::Apply { drain: true, files: None }),
+            (
+                "apply",
+                r#"{"drain":false,"files":"1:ab"}"#.to_owned(),
+                Order::Apply { drain: false, files: Some("1:ab".to_owned()) },
+            ),
             (
                 "end-drain",
                 r#"{"destination":"c:x","to":null}"#.to_owned(),
@@ -288,8 +298,9 @@ mod tests {
             assert_eq!(order.what(), what);
         }
         // What some wrote shorter, and what a later one writes besides.
-        assert_eq!(Order::read("apply", "{}"), Order::Apply { drain: false });
-        assert_eq!(Order::read("apply", r#"{"drain":true,"new":1}"#), Order::Apply { drain: true });
+        assert_eq!(Order::read("apply", "{}"), Order::Apply { drain: false, files: None });
+        let apply = Order::Apply { drain: true, files: None };
+        assert_eq!(Order::read("apply", r#"{"drain":true,"new":1}"#), apply);
         let pause = Order::Pause { kind: PauseKind::Route, name: "r".to_owned(), until: None };
         assert_eq!(Order::read("pause", r#"{"kind":"route","name":"r"}"#), pause);
         let ended = Order::EndDrain { destination: "c:x".to_owned(), to: None };

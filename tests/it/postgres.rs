@@ -21,6 +21,7 @@ pub mod binary;
 mod history;
 mod neighbours;
 mod plans;
+mod put_back;
 mod replicas;
 mod retention;
 mod rights;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::support::{Receiver, StageDir, edit, free_port, ready, until};
+use crate::support::{Receiver, StageDir, edit, free_port, ready, until, up};
 
 async fn stage() -> StageDir {
     let partners = [Receiver::start().await, Receiver::start().await];
@@ -28,8 +28,8 @@ async fn a_start_that_is_interrupted_says_so_and_ends_well() {
     }
 }
 
-/// How often each thread that runs messages was woken, by its name.
-fn woken(pid: u32) -> Vec<(String, u64)> {
+/// How often each thread whose name begins so was woken, by its name.
+fn woken(pid: u32, begins: &str) -> Vec<(String, u64)> {
     let mut all = Vec::new();
     for task in fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
         let task = task.unwrap().path();
@@ -39,7 +39,7 @@ fn woken(pid: u32) -> Vec<(String, u64)> {
             continue;
         };
         let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        if name.starts_with("worker-") {
+        if name.starts_with(begins) {
             all.push((name.trim().to_owned(), count.unwrap().trim().parse().unwrap()));
         }
     }
@@ -58,13 +58,37 @@ async fn what_has_nothing_to_do_sleeps() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let before = woken(running.pid());
+    let before = woken(running.pid(), "worker-");
     assert!(!before.is_empty(), "{}", stage.log());
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let after = woken(running.pid());
+    let after = woken(running.pid(), "worker-");
     // Nothing came: who looks now and then all the same is woken dozens of times.
     for ((name, before), (_, after)) in before.iter().zip(&after) {
         assert!(after - before <= 2, "{name} was woken {} times", after - before);
     }
     assert!(running.terminate(), "and it still ends: {}", stage.log());
+}
+
+/// What waits and what is ordered is asked for often: who finds nothing writes nothing, and no disk is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_house_writes_nothing() {
+    let stage = stage().await;
+    let mut running = up(&stage).await;
+    // What a start does by itself is over.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let log = stage.data().join("store/drehscheibe.db-wal");
+    let look = || {
+        let disk = [woken(running.pid(), "store-writer"), woken(running.pid(), "store-disk")].concat();
+        (disk, fs::metadata(&log).unwrap().modified().unwrap())
+    };
+    let (before, written) = look();
+    assert_eq!(before.len(), 2, "both threads are known by their names: {before:?}");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let (after, later) = look();
+    for ((name, before), (_, after)) in before.iter().zip(&after) {
+        // Dispatch looks once a second whether a lease is over.
+        assert!(after - before <= 10, "{name} was woken {} times in five seconds", after - before);
+    }
+    assert_eq!(written, later, "its log stands as it was");
+    assert!(running.terminate(), "{}", stage.log());
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::envelope::Stage;
 use crate::store::error::StoreError;
 use crate::store::postgres::ask::{one, rows, run};
+use crate::store::postgres::beside::Beside;
 use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::pool::Db;
 use crate::store::postgres::values::{get, month, sql};
@@ -35,21 +36,54 @@ pub struct Base {
     pub claims: Folder,
     /// Finished claims of which a handle is in memory.
     pub holders: Holders,
+    /// What is kept beside the database of what was acknowledged; `None` where it only reads.
+    pub beside: Option<Beside>,
     stamps: Mutex<HashMap<StampKey, i64>>,
     months: Mutex<HashSet<i64>>,
+    /// When the epoch was counted on because something was written, by the callers' clock.
+    counted: AtomicI64,
     /// When leases that are over were looked for, by the callers' clock.
     looked: AtomicI64,
 }
 
 /// Leases that are over are looked for once in this time: they last far longer, and the look walks by all that were ended lately.
 const LOOK: Duration = Duration::from_secs(1);
+/// Where something is written the epoch is counted on once in this time.
+const COUNT: Duration = Duration::from_secs(60);
 
 impl Base {
     /// The base of a store.
-    pub fn new(db: Db, keyring: Keyring, stage: Stage, lauf: i64, claims: Folder) -> Base {
+    pub fn new(
+        (db, keyring): (Db, Keyring),
+        stage: Stage,
+        lauf: i64,
+        (claims, beside): (Folder, Option<Beside>),
+    ) -> Base {
         let looked = AtomicI64::new(i64::MAX);
+        let counted = AtomicI64::new(i64::MIN);
         let (holders, stamps, months) = Default::default();
-        Base { db, keyring, stage, lauf, claims, holders, stamps, months, looked }
+        Base { db, keyring, stage, lauf, claims, holders, beside, stamps, months, counted, looked }
+    }
+
+    /// Returns when what this process has seen confirmed is known beside the database: whoever is told before that could be told of what nobody
+    /// misses afterwards.
+    pub async fn acknowledged(&self) -> Stored<()> {
+        match &self.beside {
+            Some(beside) => beside.durable().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it is time to count the epoch on, so that a database that goes back without its keys goes back behind them.
+    pub fn counts_epoch(&self, now: Timestamp) -> bool {
+        let counted = self.counted.load(Ordering::Relaxed);
+        // The start has counted it.
+        let first = counted == i64::MIN;
+        let due = !first && (micros(now) < counted || micros(now) >= later(time(counted), COUNT));
+        if first || due {
+            self.counted.store(micros(now), Ordering::Relaxed);
+        }
+        due
     }
 
     /// Whether it is time to look for leases that are over; where it is, the next time is not before a while. A clock that has

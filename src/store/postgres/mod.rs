@@ -7,6 +7,7 @@ mod audit;
 mod audits;
 mod base;
 mod belongs;
+mod beside;
 mod blob;
 mod bury;
 mod claims;

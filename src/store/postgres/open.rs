@@ -11,6 +11,7 @@ use crate::seal::key::Master;
 use crate::store::migrated::{Migrated, begun_by};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::belongs::{meta, same_store};
+use crate::store::postgres::beside::Beside;
 use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::migrate;
@@ -65,12 +66,15 @@ pub(crate) async fn open(settings: &Settings) -> Stored<(Arc<Base>, Option<Watch
     let db = Db::new(settings.main()?, settings.tls()?, MOST, lauf)?;
     let keyring = Keyring::new(master, Db::new(settings.keys()?, settings.tls()?, MOST_KEYS, None)?)?;
     let claims = Folder::open(&settings.folder, settings.read_only)?;
-    let Some(lauf) = lauf else {
-        return Ok((Arc::new(Base::new(db, keyring, settings.stage, 0, claims)), None));
+    let Some((lauf, witness)) = lauf.zip(db.witness()) else {
+        return Ok((Arc::new(Base::new((db, keyring), settings.stage, 0, (claims, None))), None));
     };
     keyring.mandant(&db, crate::store::sealing::keys::HOUSE).await?;
     let watch = Watch::start(settings.main()?, settings.tls()?, lauf).await?;
-    let base = Arc::new(Base::new(db, keyring, settings.stage, lauf, claims));
+    let store =
+        meta(&main, "store").await?.and_then(|store| Uuid::try_parse(&store).ok()).unwrap_or_default();
+    let beside = Beside::start(&settings.folder, store, (witness, lauf));
+    let base = Arc::new(Base::new((db, keyring), settings.stage, lauf, (claims, Some(beside))));
     remove::destroy_listed(&base).await?;
     recovery::check(&base).await?;
     Ok((base, Some(watch)))

@@ -137,6 +137,11 @@ impl Db {
         self.witness.as_ref().is_some_and(|witness| witness.lost())
     }
 
+    /// What this process has written, where it proves its history.
+    pub fn witness(&self) -> Option<Arc<Witness>> {
+        self.witness.clone()
+    }
+
     /// A turn for a transaction that writes, where this process proves its history.
     pub fn turn(&self) -> Option<Turn> {
         self.witness.as_ref().map(Witness::turn)

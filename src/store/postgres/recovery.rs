@@ -20,6 +20,7 @@ use crate::store::manifest::Manifest;
 use crate::store::postgres::ask::{Tx, one, rows, run};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
+use crate::store::postgres::beside::{Found, missing, processes};
 use crate::store::postgres::ledger::{doubts, locked, lost_keys, state};
 use crate::store::postgres::outside::{DATABASE, KEYS, readable};
 use crate::store::postgres::parts::{PostgresStore, apart};
@@ -38,7 +39,8 @@ use crate::store::sealing::values::{Stored, count, limit, micros, time};
 
 /// Refuses a database or a key store that is older than the other; a recovering database may be older than its keys.
 pub async fn check(base: &Base) -> Stored<()> {
-    // The keys first: what another process counts on meanwhile makes the database younger, never the keys.
+    // What lies outside of the database first, then the keys: what another process counts on meanwhile makes the database younger, never the keys.
+    let found = found_beside(base).await?;
     let (last, epoch) = ledger::last(base).await?;
     let client = base.db.get().await?;
     let here = state(&client, sql!("recovery_get")).await?;
@@ -70,6 +72,49 @@ pub async fn check(base: &Base) -> Stored<()> {
             lost.len()
         ).into()));
     }
+    compare(base, found).await
+}
+
+async fn found_beside(base: &Base) -> Stored<Vec<Found>> {
+    match &base.beside {
+        Some(beside) => beside.found().await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Compares the database with what its processes have written beside it. Where it lacks what they saw confirmed it was put back, whoever did it
+/// and whatever went back with it: closed until a person opens it.
+async fn compare(base: &Base, found: Vec<Found>) -> Stored<()> {
+    let Some(beside) = base.beside.as_ref().filter(|_| !found.is_empty()) else { return Ok(()) };
+    let client = base.db.get().await?;
+    let there = rows(&client, sql!("mark_all"), &[&processes(&found)]).await?;
+    let there = there.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?, get(r, 2)?)));
+    let Some((transactions, until, lacks)) = missing(&found, &there.collect::<Stored<Vec<_>>>()?) else {
+        return Ok(());
+    };
+    {
+        // Whatever was lost with them, no number of a key is given out twice.
+        let keys = base.keyring.beside().await?;
+        one(&keys, sql!("keys_leave_out"), &[&LEFT_OUT]).await?;
+    }
+    run(&client, sql!("recovery_shown"), &[&transactions, &until]).await?;
+    drop(client);
+    beside.forget(lacks).await;
+    Ok(())
+}
+
+/// Begins this process's own mark, which proves what those before it wrote as well, because the log of a server is one line; then theirs go, but
+/// of those that live.
+pub async fn begin_mark(base: &Base) -> Stored<()> {
+    let found = found_beside(base).await?;
+    transact!(base.db, tx => Ok(()))?;
+    base.acknowledged().await?;
+    let Some(beside) = &base.beside else { return Ok(()) };
+    let client = base.db.get().await?;
+    let living = rows(&client, sql!("lauf_all"), &[]).await?;
+    drop(client);
+    let living = living.iter().map(|r| get(r, 0)).collect::<Stored<Vec<i64>>>()?;
+    beside.forget(found.into_iter().filter(|one| !living.contains(&one.lauf)).collect()).await;
     Ok(())
 }
 
@@ -105,8 +150,9 @@ pub async fn next_epoch(base: &Base) -> Stored<()> {
 
 /// Forgets the marks of processes that began long ago.
 pub async fn forget_marks(base: &Base) -> Stored<()> {
+    let known = processes(&found_beside(base).await?);
     let client = base.db.get().await?;
-    run(&client, sql!("mark_forget"), &[]).await.map(drop)
+    run(&client, sql!("mark_forget"), &[&known]).await.map(drop)
 }
 
 async fn counted_on(on: &impl GenericClient, keys: i64) -> Stored<i64> {

@@ -21,12 +21,14 @@ use crate::store::migrated::{Migrated, Version};
 use crate::store::notes::Notes;
 use crate::store::orders::{Command, CommandState, Orders};
 use crate::store::pauses::{Breaker, Pause, Pauses};
+use crate::store::postgres::beside::Beside;
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Batch, Written};
 use crate::store::postgres::outbox::Laid;
 use crate::store::postgres::outside::Outside;
 use crate::store::postgres::parts::{PostgresStore, apart};
 use crate::store::postgres::settings::Settings;
+use crate::store::postgres::witness::Witness;
 use crate::store::postgres::{
     again, bury, duty, house, lanes, ledger, list, migrate, open, read, recovery, rekey, remove, retention,
     settle, waiting,
@@ -83,6 +85,7 @@ impl Store for PostgresStore {
         claims::are_there(&self.base).await?;
         let dead = bury::at_start(&self.base).await?;
         recovery::next_epoch(&self.base).await?;
+        recovery::begin_mark(&self.base).await?;
         recovery::forget_marks(&self.base).await?;
         claims::collect(&self.base, &self.begun, &dead).await
     }
@@ -112,6 +115,11 @@ impl Store for PostgresStore {
         let (works, stamps) = self.prepared(entries, take.clone()).await?;
         let Batch { written, lanes, woken } =
             commit::commit(&self.base, &works, &stamps, take.as_deref()).await?;
+        self.base.acknowledged().await?;
+        if works.iter().map(|work| work.now).max().is_some_and(|now| self.base.counts_epoch(now)) {
+            // Where it fails now the next start does it.
+            let _ = recovery::next_epoch(&self.base).await;
+        }
         if works.iter().any(|work| work.mirror.iter().any(|c| matches!(c, MirrorWork::Remove { .. }))) {
             // Where it fails now, opening the store does it: the list is durable.
             let _ = remove::destroy_listed(&self.base).await;
@@ -153,7 +161,20 @@ impl Store for PostgresStore {
         Ok(queued)
     }
 
+    async fn close(&self, patience: Duration) -> Result<(), StoreError> {
+        let wrote = |witness: Arc<Witness>| witness.confirmed().iter().any(|n| *n > 0);
+        if !self.base.db.witness().is_some_and(wrote) {
+            return Ok(());
+        }
+        // What was only settled is marked, too.
+        self.base.acknowledged().await?;
+        // Where the database is away the keys do not hear that something was written; what lies beside it says so.
+        let _ = tokio::time::timeout(patience, recovery::next_epoch(&self.base)).await;
+        Ok(())
+    }
+
     async fn sound(&self) -> Result<(), StoreError> {
+        self.base.beside.as_ref().map_or(Ok(()), Beside::sound)?;
         lanes::next_due(&self.base, &[]).await?;
         ledger::last(&self.base).await.map(drop)
     }
@@ -270,6 +291,13 @@ impl Orders for PostgresStore {
     async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError> {
         self.watch()?;
         house::end_command(&self.base, id, &state).await
+    }
+
+    async fn leave_command(&self, id: Uuid) -> Result<(), StoreError> {
+        let watch = self.watch()?;
+        house::leave_command(&self.base, id).await?;
+        watch.tell();
+        Ok(())
     }
 
     async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError> {

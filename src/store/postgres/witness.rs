@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deadpool_postgres::{ClientWrapper, HookError};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::store::postgres::ask::{Tx, run};
@@ -23,6 +24,7 @@ pub struct Witness {
     counted: AtomicI64,
     places: Mutex<Vec<Place>>,
     lost: AtomicBool,
+    changed: Notify,
 }
 
 /// A place: the last count that the server has confirmed there, and whether a transaction has it now.
@@ -34,7 +36,7 @@ struct Place {
 
 /// What a database shows of what was confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
+pub enum Shown {
     /// All of it.
     Whole,
     /// So many transactions are missing.
@@ -49,7 +51,23 @@ impl Witness {
             counted: AtomicI64::new(0),
             places: Mutex::default(),
             lost: AtomicBool::new(false),
+            changed: Notify::new(),
         })
+    }
+
+    /// The number of this process.
+    pub fn process(&self) -> Uuid {
+        self.process
+    }
+
+    /// The last count of each place that the server has confirmed.
+    pub fn confirmed(&self) -> Vec<i64> {
+        self.places().iter().map(|place| place.confirmed).collect()
+    }
+
+    /// Returns when more is confirmed than before, to one listener.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     fn places(&self) -> MutexGuard<'_, Vec<Place>> {
@@ -79,7 +97,7 @@ impl Witness {
         // Prepared here once for all: behind a look-up of its own it would come after what the transaction does first.
         client.prepare_cached(sql!("mark_set")).await.map_err(HookError::Backend)?;
         // Before the database is asked: what is confirmed meanwhile makes it younger, never older.
-        let confirmed: Vec<i64> = self.places().iter().map(|place| place.confirmed).collect();
+        let confirmed = self.confirmed();
         if confirmed.iter().all(|n| *n == 0) {
             return Ok(());
         }
@@ -97,7 +115,7 @@ impl Witness {
 }
 
 /// What a database shows that holds these counts by place.
-fn shown(confirmed: &[i64], there: &[(i64, i64)]) -> Shown {
+pub fn shown(confirmed: &[i64], there: &[(i64, i64)]) -> Shown {
     let at =
         |place: usize| there.iter().find(|(at, _)| usize::try_from(*at) == Ok(place)).map_or(0, |(_, n)| *n);
     let whole = confirmed.iter().enumerate().all(|(place, n)| at(place) >= *n);
@@ -130,6 +148,8 @@ impl Turn {
     pub fn confirmed(self) {
         let mut places = self.witness.places();
         places[self.at].confirmed = places[self.at].confirmed.max(self.n);
+        drop(places);
+        self.witness.changed.notify_one();
     }
 }
 
@@ -179,7 +199,6 @@ mod tests {
         assert_eq!((three.at, three.n), (0, 3));
         drop(three);
         two.confirmed();
-        let confirmed: Vec<i64> = witness.places().iter().map(|place| place.confirmed).collect();
-        assert_eq!(confirmed, [1, 2], "what was broken off counts nothing");
+        assert_eq!(witness.confirmed(), [1, 2], "what was broken off counts nothing");
     }
 }

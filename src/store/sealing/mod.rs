@@ -5,6 +5,7 @@ pub mod ahead;
 pub mod claim_file;
 pub mod claim_names;
 pub mod content;
+pub mod counts;
 pub mod due;
 pub mod endet;
 pub mod follow;

@@ -226,6 +226,11 @@ pub fn post_command(scene: &mut Scene<'_>, stage: Stage, command: &Command) -> S
     )
 }
 
+/// Whether any command waits; takes none.
+pub fn commands_wait(connection: &Connection) -> Stored<bool> {
+    connection.prepare_cached(sql!("command_waiting")).and_then(|mut list| list.exists([1])).map_err(trouble)
+}
+
 /// Takes waiting commands.
 pub fn take_commands(scene: &mut Scene<'_>, most: usize) -> Stored<Vec<Command>> {
     let rows: Vec<(i64, Uuid, String, i64, Vec<u8>)> = {
@@ -253,6 +258,11 @@ pub fn take_commands(scene: &mut Scene<'_>, most: usize) -> Stored<Vec<Command>>
 pub fn end_command(scene: &Scene<'_>, id: Uuid, state: &CommandState) -> Stored<()> {
     let (state, said) = state.stored();
     scene.run(sql!("command_end"), params![id, state, said]).map(drop)
+}
+
+/// Leaves a command that was taken.
+pub fn leave_command(scene: &Scene<'_>, id: Uuid) -> Stored<()> {
+    scene.run(sql!("command_leave"), params![id]).map(drop)
 }
 
 /// Where a command stands.

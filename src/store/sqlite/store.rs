@@ -272,6 +272,10 @@ impl Store for SqliteStore {
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Resumed>, StoreError> {
+        // Asked often, and mostly there is nothing: who only looks keeps nobody who writes waiting, and wakes no disk.
+        if !self.readers.read(move |db, _| waiting::is_due(db, now)).await? {
+            return Ok(Vec::new());
+        }
         let closed = self.write(move |scene| waiting::resume(scene, now, lease, limit)).await?;
         if closed.is_empty() {
             return Ok(Vec::new());
@@ -376,11 +380,19 @@ impl Orders for SqliteStore {
     }
 
     async fn take_commands(&self, limit: usize) -> Result<Vec<Command>, StoreError> {
+        // As for what waits.
+        if !self.readers.read(|db, _| house::commands_wait(db)).await? {
+            return Ok(Vec::new());
+        }
         self.write(move |scene| house::take_commands(scene, limit)).await
     }
 
     async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError> {
         self.write(move |scene| house::end_command(scene, id, &state)).await
+    }
+
+    async fn leave_command(&self, id: Uuid) -> Result<(), StoreError> {
+        self.write(move |scene| house::leave_command(scene, id)).await
     }
 
     async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError> {

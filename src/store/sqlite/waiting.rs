@@ -31,6 +31,12 @@ pub struct ClosedResumed {
     person: Option<String>,
 }
 
+/// Whether any message is due to run again; leases none.
+pub fn is_due(connection: &Connection, now: Timestamp) -> Stored<bool> {
+    let mut list = connection.prepare_cached(sql!("waiting_due")).map_err(trouble)?;
+    list.exists(params![micros(now), later(now, due::LONGEST_LEASE), 1]).map_err(trouble)
+}
+
 /// Leases messages that are due to run again.
 pub fn resume(
     scene: &mut Scene<'_>,

@@ -91,6 +91,9 @@ impl Orders for Troubled {
         self.inner.take_commands(limit).await
     }
 
+    async fn leave_command(&self, id: Uuid) -> Result<(), StoreError> {
+        self.inner.leave_command(id).await
+    }
     async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError> {
         self.inner.end_command(id, state).await
     }

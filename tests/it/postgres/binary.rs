@@ -128,3 +128,31 @@ async fn a_run_of_a_real_stage_takes_no_empty_database_for_a_new_house() {
     let mut running = up(&stage).await;
     assert!(running.terminate(), "{}", stage.log());
 }
+
+/// An idle process asks and writes nothing but that its duties are its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_process_writes_nothing_but_its_duties() {
+    let Some(house) = super::empty().await else { return };
+    let stage = stage(&house).await;
+    assert_eq!(asked(&stage, &["migrate"]).0, 0);
+    let mut running = up(&stage).await;
+    let (status, said) = post(&stage, "eins", eintragung(&Wish::plain(3))).await;
+    assert_eq!(status, 200, "{said}");
+    // What follows from it is over.
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let admin = house.server.admin(&house.database).await;
+    let written = "SELECT coalesce(sum(n), 0)::bigint FROM drehscheibe.mark";
+    let count = async || admin.query_one(written, &[]).await.unwrap().get::<_, i64>(0);
+    let marks = || {
+        let files = fs::read_dir(stage.data().join("store/marks")).unwrap();
+        let mut found: Vec<_> =
+            files.map(|one| one.unwrap().metadata().unwrap().modified().unwrap()).collect();
+        found.sort();
+        found
+    };
+    let before = (count().await, marks());
+    assert!(before.0 > 0 && !before.1.is_empty());
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert_eq!((count().await, marks()), before);
+    assert!(running.terminate(), "{}", stage.log());
+}

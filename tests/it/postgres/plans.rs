@@ -60,8 +60,9 @@ const FROM_THE_BEGINNING: &[&str] = &[
     "outbox_held",
     "outbox_time_back",
     "outbox_under_way",
-    // The last row of the audit trail, once in the life of a house.
+    // The last row of the audit trail, once in the life of a house, by whichever shows that something is missing.
     "recovery_lost",
+    "recovery_shown",
     "ret_month_open",
     "ret_outbox_held",
     "ret_outbox_held_count",

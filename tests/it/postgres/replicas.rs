@@ -533,3 +533,45 @@ async fn what_the_files_of_one_replica_have_no_other_one_with_older_files_takes_
     let draining = cluster.asked(1, &["routes", "draining"]).await;
     assert_eq!(draining.as_array().map(Vec::len), Some(0), "{draining}");
 }
+
+/// Of two replicas one has older files: an order is carried out with the files that were meant, or it is said that nobody has them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_apply_is_carried_out_with_the_files_that_were_meant_or_refused() {
+    let Some(mut cluster) = Cluster::start(2).await else { return };
+    let config = cluster.replicas[1].config.clone();
+    let carried = |replica: &Replica| {
+        let log = replica.log();
+        log.lines().filter(|line| line.contains("apply") && line.contains("Done(")).count()
+    };
+    let file = config.join("partners.yaml");
+    let mut name = "Kita-Portal Nord".to_owned();
+    edit(&file, &format!("name: {name}"), "name: Kita-Portal 0");
+    name = "Kita-Portal 0".to_owned();
+    for round in 1..=6 {
+        let next = format!("Kita-Portal {round}");
+        edit(&file, &format!("name: {name}"), &format!("name: {next}"));
+        name = next;
+        let said = cluster.asked(1, &["routes", "apply", "--reason", "Name"]).await;
+        assert_eq!(said["state"], "done", "{said}");
+        assert_eq!(
+            (carried(&cluster.replicas[0]), carried(&cluster.replicas[1])),
+            (0, round),
+            "it is done by who has the files: {said}"
+        );
+        let version = said["text"].as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
+        let plan = cluster.asked(1, &["routes", "plan"]).await;
+        assert!(plan["version"].is_null() || plan["version"]["to"] == version, "{version}: {plan}");
+    }
+    let others = "files are others than those that were applied";
+    let behind = || cluster.replicas[0].log().contains(others);
+    until("the other one says that its files are others", 60, behind).await;
+    assert!(!cluster.replicas[1].log().contains(others), "{}", cluster.replicas[1].log());
+    // Nobody has them: said, with what runs, and nothing is changed.
+    assert!(cluster.replicas[1].running.terminate());
+    edit(&file, &format!("name: {name}"), "name: Kita-Portal neu");
+    let said = cluster.asked(1, &["routes", "apply", "--reason", "Name", "--wait", "60s"]).await;
+    assert_eq!(said["state"], "refused", "{said}");
+    let text = said["text"].as_str().unwrap();
+    assert!(text.starts_with("other files") && text.contains("(version "), "{text}");
+    assert_eq!(carried(&cluster.replicas[0]), 0);
+}

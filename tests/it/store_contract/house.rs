@@ -28,6 +28,12 @@ pub async fn commands_are_taken_once(house: &dyn House) {
     store.end_command(command(2).id, CommandState::Refused("no such route".into())).await.unwrap();
     assert_eq!(store.take_commands(10).await.unwrap(), [command(3)]);
     assert_eq!(store.take_commands(10).await.unwrap(), []);
+    // Left to another process it waits again; what has ended does not.
+    for n in 1..=3 {
+        store.leave_command(command(n).id).await.unwrap();
+    }
+    assert_eq!(store.take_commands(10).await.unwrap(), [command(3)]);
+    assert_eq!(store.take_commands(10).await.unwrap(), []);
     let state = store.command_state(command(2).id).await.unwrap();
     assert_eq!(state, Some(CommandState::Refused("no such route".into())));
     assert_eq!(store.command_state(Uuid::from_u128(9)).await.unwrap(), None);

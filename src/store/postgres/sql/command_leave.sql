@@ -1,0 +1,1 @@
+UPDATE command SET state = 'waiting', lauf = NULL WHERE id = $1 AND state = 'taken'
