@@ -15,7 +15,6 @@ use drehscheibe::app::place::Place;
 use drehscheibe::app::player::{Event, Given, Script};
 use drehscheibe::app::reload::Reload;
 use drehscheibe::app::script::{self, Shelf};
-use drehscheibe::app::shared::Why;
 use drehscheibe::clock::Clock;
 use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::points::Points;
@@ -354,7 +353,7 @@ async fn asked((letter, name, late): (&str, &str, bool), logged: &Lines) -> Outs
         clock.move_to(began() + SignedDuration::from_secs(20));
         assert_eq!(letters_of(&*store, clock.now()).await, ["A"]);
         takes_back_release(&stage.stage(), "jugendamt-hamburg");
-        Reload(house.shared.clone()).swap(true, &Why::Ordered).await.unwrap();
+        Reload(house.shared.clone()).apply(true).await.unwrap();
         for _ in 0..3_000 {
             if letters_of(&*store, clock.now()).await == [letter] {
                 break;
