@@ -121,13 +121,13 @@ async fn get(
     }
     // Without files of a stage here it can be no mailbox of theirs.
     stage::may_write_alone(global, to)?;
-    if let Some(fit) = stage::if_any(global) {
-        if let Some(connection) = of_the_stage(&fit, at) {
-            return Err(CliError::Usage(format!(
-                "this is the mailbox of connection {connection} of the stage: its route takes in what lies there, and who looks at it is recorded \
-                 by `messages original`; closed by hand it would be lost to the house"
-            )));
-        }
+    if let Some(fit) = stage::if_any(global)
+        && let Some(connection) = of_the_stage(&fit, at)
+    {
+        return Err(CliError::Usage(format!(
+            "this is the mailbox of connection {connection} of the stage: its route takes in what lies there, and who looks at it is recorded \
+             by `messages original`; closed by hand it would be lost to the house"
+        )));
     }
     let (link, reader, _) = server(global, at)?;
     let made = Made::folder(to)?;

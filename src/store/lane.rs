@@ -409,6 +409,24 @@ pub enum Anew {
     Gone,
 }
 
+/// What a worker that sends asks of a store.
+#[async_trait]
+pub trait Lanes {
+    /// Leases due lanes and returns their heads.
+    async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;
+    /// Settles rows; `false` for each one whose fence is stale (nothing was written for it).
+    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError>;
+    /// Lets a lease last as if it were given now; `false` when the fence is stale or the lease has ended. Only where something goes on.
+    async fn renew(&self, lane: i64, fence: i64, now: Timestamp, lease: Duration)
+    -> Result<bool, StoreError>;
+    /// Keeps what the attempt under way at a row leaves for those after it, sealed with the row, instead of what was left before; it comes
+    /// with the row ([`Due::left`](crate::store::lane::Due::left)) until that is sent. `false` when the fence is stale or the row is not
+    /// this lane's to settle: then nothing was kept.
+    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError>;
+    /// The earliest time at which a lane is due, but of these destinations, which nobody sends.
+    async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError>;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -436,22 +454,4 @@ mod tests {
         assert_eq!(Undelivered::judged(false, false), Undelivered::Parked);
         assert_eq!(Undelivered::judged(false, true), Undelivered::Parked);
     }
-}
-
-/// What a worker that sends asks of a store.
-#[async_trait]
-pub trait Lanes {
-    /// Leases due lanes and returns their heads.
-    async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;
-    /// Settles rows; `false` for each one whose fence is stale (nothing was written for it).
-    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError>;
-    /// Lets a lease last as if it were given now; `false` when the fence is stale or the lease has ended. Only where something goes on.
-    async fn renew(&self, lane: i64, fence: i64, now: Timestamp, lease: Duration)
-    -> Result<bool, StoreError>;
-    /// Keeps what the attempt under way at a row leaves for those after it, sealed with the row, instead of what was left before; it comes
-    /// with the row ([`Due::left`](crate::store::lane::Due::left)) until that is sent. `false` when the fence is stale or the row is not
-    /// this lane's to settle: then nothing was kept.
-    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError>;
-    /// The earliest time at which a lane is due, but of these destinations, which nobody sends.
-    async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError>;
 }

@@ -99,9 +99,16 @@ impl Stage {
         Ok(Stage { folder: folder.to_owned(), xsd: xsd.to_owned() })
     }
 
-    /// Lets the store lie in a database, by the URLs of the running program and of the owner.
+    /// Lets the store lie in a database, by the URLs of the running program and of the owner. Each is a copy of one that a program wrote in before:
+    /// what that one noted of it beside the store is not true of the copy, which would be a database that was put back.
     pub fn point_at(&self, program: &str, owner: &str) -> std::io::Result<()> {
         let secrets = self.folder.join("stage/secrets");
+        if std::fs::read(secrets.join("url")).is_ok_and(|before| before != program.as_bytes()) {
+            match std::fs::remove_dir_all(self.folder.join("data/store/marks")) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
         std::fs::write(secrets.join("url"), program)?;
         std::fs::write(secrets.join("owner"), owner)
     }
